@@ -1,0 +1,68 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// DRSHARD_STATIC_CODECS=1 links libzstd and liblz4 from their archives, for a library that must run where
+// neither is installed. Any other value, or none, takes the shared libraries that pkg-config names.
+let staticCodecs = Context.environment["DRSHARD_STATIC_CODECS"] == "1"
+
+let codecLinkerSettings: [LinkerSetting] =
+    staticCodecs
+    ? [.linkedLibrary(":libzstd.a"), .linkedLibrary(":liblz4.a")]
+    : [.linkedLibrary("zstd"), .linkedLibrary("lz4")]
+
+let swiftSettings: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "drshard",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "DRShardFormat", targets: ["DRShardFormat"]),
+        .library(name: "DRShard", targets: ["DRShard"]),
+        .library(name: "DRLoader", targets: ["DRLoader"]),
+        .library(name: "DRConvert", targets: ["DRConvert"]),
+        .executable(name: "drshard", targets: ["DRShardCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        .target(name: "CDRKernels"),
+        .systemLibrary(
+            name: "CZstd", pkgConfig: staticCodecs ? nil : "libzstd",
+            providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        .systemLibrary(
+            name: "CLZ4", pkgConfig: staticCodecs ? nil : "liblz4",
+            providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+        .systemLibrary(
+            name: "CArchive", pkgConfig: "libarchive",
+            providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
+        .systemLibrary(
+            name: "CDeflate", pkgConfig: "libdeflate",
+            providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+        .target(
+            name: "DRShardFormat", dependencies: ["CDRKernels", "CZstd", "CLZ4"],
+            swiftSettings: swiftSettings, linkerSettings: codecLinkerSettings),
+        .target(
+            name: "DRShard", dependencies: ["DRShardFormat", "CDRKernels"], swiftSettings: swiftSettings),
+        .target(
+            name: "DRLoader", dependencies: ["DRShard", "DRShardFormat", "CDRKernels"], swiftSettings: swiftSettings),
+        .target(
+            name: "DRConvert", dependencies: ["DRShard", "DRShardFormat", "CDRKernels", "CArchive", "CDeflate"],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "DRShardCLI",
+            dependencies: [
+                "DRConvert", "DRLoader", "DRShard", "DRShardFormat",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(name: "DRShardFormatTests", dependencies: ["DRShardFormat"], swiftSettings: swiftSettings),
+        .testTarget(name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], swiftSettings: swiftSettings),
+    ]
+)
