@@ -1,0 +1,174 @@
+/// An augmentation record: the operations that made a view, with the numbers they drew. Spec: FORMAT.md section 6.2.
+public struct Augmentation: Hashable, Sendable {
+    /// One operation of RandAugment: its number in the operation table, and its magnitude.
+    public struct Operation: Hashable, Sendable {
+        public var operation: UInt8
+        public var magnitude: Double
+        public init(operation: UInt8, magnitude: Double) {
+            self.operation = operation
+            self.magnitude = magnitude
+        }
+        /// Equal bits, so that a NaN equals itself and −0 is not 0.
+        public static func == (a: Operation, b: Operation) -> Bool {
+            a.operation == b.operation && a.magnitude.bitPattern == b.magnitude.bitPattern
+        }
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(operation)
+            hasher.combine(magnitude.bitPattern)
+        }
+    }
+
+    /// A rectangle in pixels of the source image.
+    public struct Box: Hashable, Sendable {
+        public var top: Int32, left: Int32, height: Int32, width: Int32
+        public init(top: Int32, left: Int32, height: Int32, width: Int32) {
+            self.top = top
+            self.left = left
+            self.height = height
+            self.width = width
+        }
+    }
+
+    public enum Item: Hashable, Sendable {
+        case crop(Box)
+        case randAugment([Operation])
+        case flip(Bool)
+        case erase(x: Int32, y: Int32, height: Int32, width: Int32)
+        case colorJitter(order: [UInt8], factors: [Double])
+        case mixup(lambda: Double, partner: [UInt8])
+        case cutmix(lambda: Double, x1: Int32, y1: Int32, x2: Int32, y2: Int32, partner: [UInt8])
+        case randomCrop(top: Int32, left: Int32)
+        case resize(Int32)
+        /// The operation of this kind was drawn, and skipped.
+        case null(kind: UInt8)
+    }
+
+    public var items: [Item]
+    public init(items: [Item]) { self.items = items }
+
+    /// The crop box, if the record has one.
+    public var crop: Box? {
+        for case .crop(let box) in items { return box }
+        return nil
+    }
+
+    /// The operations of RandAugment, in order; none if it was skipped.
+    public var operations: [Operation] {
+        for case .randAugment(let operations) in items { return operations }
+        return []
+    }
+
+    package static let kindNames = [
+        1: "crop", 2: "rand_augment", 3: "flip", 4: "erase", 5: "color_jitter", 6: "mixup", 7: "cutmix",
+        8: "random_crop", 9: "resize",
+    ]
+}
+
+extension Augmentation {
+    /// Parses a canonical value.
+    /// - Throws: `.unsupportedFeature` for an item kind of a newer version, `.corrupt` for one that is cut short.
+    public init(parsing bytes: [UInt8]) throws(ShardError) {
+        var cursor = ByteCursor(bytes, of: "augmentation record")
+        items = []
+        while cursor.remaining > 0 { items.append(try Augmentation.item(&cursor)) }
+    }
+
+    private static func item(_ cursor: inout ByteCursor) throws(ShardError) -> Item {
+        let kind = try cursor.u8()
+        guard kindNames[Int(kind & 0x7F)] != nil else {
+            throw .unsupportedFeature("augmentation record: item of kind \(kind & 0x7F)")
+        }
+        switch kind {
+        case 1:
+            return .crop(
+                Box(
+                    top: try cursor.i32(), left: try cursor.i32(), height: try cursor.i32(), width: try cursor.i32()))
+        case 2:
+            var operations: [Operation] = []
+            for _ in 0..<(try cursor.u8()) {
+                operations.append(Operation(operation: try cursor.u8(), magnitude: try cursor.f64()))
+            }
+            return .randAugment(operations)
+        case 3:
+            let applied = try cursor.u8()
+            guard applied <= 1 else { throw .corrupt("augmentation record: flip is \(applied)") }
+            return .flip(applied == 1)
+        case 4:
+            return .erase(
+                x: try cursor.i32(), y: try cursor.i32(), height: try cursor.i32(), width: try cursor.i32())
+        case 5:
+            let order = try cursor.raw(4)
+            return .colorJitter(
+                order: order,
+                factors: [try cursor.f64(), try cursor.f64(), try cursor.f64(), try cursor.f64()])
+        case 6:
+            return .mixup(lambda: try cursor.f64(), partner: try partner(&cursor))
+        case 7:
+            return .cutmix(
+                lambda: try cursor.f64(), x1: try cursor.i32(), y1: try cursor.i32(), x2: try cursor.i32(),
+                y2: try cursor.i32(), partner: try partner(&cursor))
+        case 8: return .randomCrop(top: try cursor.i32(), left: try cursor.i32())
+        case 9: return .resize(try cursor.i32())
+        default: return .null(kind: kind & 0x7F)
+        }
+    }
+
+    private static func partner(_ cursor: inout ByteCursor) throws(ShardError) -> [UInt8] {
+        try cursor.raw(Int(try cursor.u8()))
+    }
+
+    /// The canonical value: equal records have equal bytes.
+    public func serialized() -> [UInt8] {
+        var bytes: [UInt8] = []
+        for item in items { Augmentation.append(item, to: &bytes) }
+        return bytes
+    }
+
+    private static func append(_ item: Item, to bytes: inout [UInt8]) {
+        switch item {
+        case .crop(let box):
+            bytes.append(1)
+            for number in [box.top, box.left, box.height, box.width] { bytes.append(i32: number) }
+        case .randAugment(let operations):
+            bytes.append(2)
+            bytes.append(UInt8(operations.count))
+            for operation in operations {
+                bytes.append(operation.operation)
+                bytes.append(f64: operation.magnitude)
+            }
+        case .flip(let applied):
+            bytes.append(3)
+            bytes.append(applied ? 1 : 0)
+        case .erase(let x, let y, let height, let width):
+            bytes.append(4)
+            for number in [x, y, height, width] { bytes.append(i32: number) }
+        case .colorJitter(let order, let factors):
+            bytes.append(5)
+            bytes.append(contentsOf: order)
+            for factor in factors { bytes.append(f64: factor) }
+        case .mixup(let lambda, let partner):
+            bytes.append(6)
+            bytes.append(f64: lambda)
+            append(partner: partner, to: &bytes)
+        case .cutmix(let lambda, let x1, let y1, let x2, let y2, let partner):
+            bytes.append(7)
+            bytes.append(f64: lambda)
+            for number in [x1, y1, x2, y2] { bytes.append(i32: number) }
+            append(partner: partner, to: &bytes)
+        case .randomCrop(let top, let left):
+            bytes.append(8)
+            bytes.append(i32: top)
+            bytes.append(i32: left)
+        case .resize(let size):
+            bytes.append(9)
+            bytes.append(i32: size)
+        case .null(let kind):
+            bytes.append(kind | 0x80)
+        }
+    }
+
+    private static func append(partner: [UInt8], to bytes: inout [UInt8]) {
+        bytes.append(UInt8(partner.count))
+        bytes.append(contentsOf: partner)
+    }
+}
