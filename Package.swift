@@ -63,6 +63,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(name: "DRShardFormatTests", dependencies: ["DRShardFormat"], swiftSettings: swiftSettings),
+        .testTarget(name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat"], swiftSettings: swiftSettings),
         .testTarget(name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], swiftSettings: swiftSettings),
     ]
 )

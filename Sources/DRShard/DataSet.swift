@@ -1,0 +1,75 @@
+public import DRShardFormat
+internal import Foundation
+
+/// The shards of a folder, as one list of rows. Spec: FORMAT.md section 9.4.
+public final class DataSet: Sendable {
+    public let path: String
+    public let shards: [ShardReader]
+    /// Rows before each shard, and behind the last one.
+    public let firstRows: [Int]
+
+    public var schema: Schema { shards[0].schema }
+    public var rowCount: Int { firstRows[shards.count] }
+
+    /// Opens all shards of a folder, or a single shard.
+    /// - Throws: `.io` if there is none; `.schemaMismatch` if two do not belong together; what opening a shard throws.
+    public init(path: String, access: Access = .read, options: ReaderOptions = .init()) throws(ShardError) {
+        self.path = path
+        var shards: [ShardReader] = []
+        for file in try DataSet.shardPaths(path) {
+            shards.append(try ShardReader(path: file, access: access, options: options))
+        }
+        var firstRows = [0]
+        for shard in shards {
+            try DataSet.check(shard, against: shards[0])
+            firstRows.append((firstRows.last ?? 0) + shard.rowCount)
+        }
+        self.shards = shards
+        self.firstRows = firstRows
+    }
+
+    private static func check(_ shard: ShardReader, against first: ShardReader) throws(ShardError) {
+        func fail(_ what: String) -> ShardError {
+            ShardError.schemaMismatch("its \(what) differs from that of \(first.path)").with(.init(path: shard.path))
+        }
+        guard shard.footer.schemaBytes == first.footer.schemaBytes else { throw fail("schema") }
+        guard shard.header.rowsPerGroup == first.header.rowsPerGroup else { throw fail("number of rows a row group") }
+    }
+
+    /// The shard files of a folder, in the order of the bytes of their names; of a file: itself.
+    public static func shardPaths(_ path: String) throws(ShardError) -> [String] {
+        var isFolder: ObjCBool = false
+        guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw ShardError.io("there is no such file or folder").with(.init(path: path))
+        }
+        guard isFolder.boolValue else { return [path] }
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
+            throw ShardError.io("cannot list the folder: \(error.localizedDescription)").with(.init(path: path))
+        }
+        let shards = names.filter { $0.hasSuffix(".drs") && !$0.hasPrefix(".") }
+        guard !shards.isEmpty else {
+            throw ShardError.io("there is no file in it whose name ends in .drs").with(.init(path: path))
+        }
+        return shards.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            .map { path.hasSuffix("/") ? path + $0 : path + "/" + $0 }
+    }
+
+    /// The shard that holds a row, and the row's number in it. Cost: O(log shards).
+    public func locate(row: Int) -> (shard: Int, row: Int) {
+        var low = 0
+        var high = shards.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if firstRows[middle] <= row { low = middle } else { high = middle }
+        }
+        return (low, row - firstRows[low])
+    }
+
+    /// The digest of all rows' ids in order: what the order of an epoch hangs on.
+    public var rowSetDigest: SequenceDigest {
+        var digest = SequenceDigest()
+        for shard in shards { digest.append(shard.footer.rowSetDigest, count: UInt64(shard.rowCount)) }
+        return digest
+    }
+}

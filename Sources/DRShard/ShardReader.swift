@@ -1,0 +1,228 @@
+public import DRShardFormat
+internal import Synchronization
+
+/// One (row, variant) of a column. Rows are counted through the shard.
+public struct CellAddress: Hashable, Sendable {
+    public var row: Int
+    public var variant: Int
+    public init(row: Int, variant: Int = 0) {
+        self.row = row
+        self.variant = variant
+    }
+}
+
+/// How a reader treats what it reads.
+public struct ReaderOptions: Sendable {
+    /// Whether the checksum of each unit is compared before its bytes are used. Metadata is always checked.
+    public var checksUnits = true
+    public init() {}
+}
+
+/// Random access to the cells of one complete shard.
+///
+/// Opening reads the tail, the footer and the first 64 bytes. Indexes and prologues are read when they are first
+/// needed, and kept. Many threads may use one reader.
+public final class ShardReader: Sendable {
+    public let header: FileHeader
+    public let footer: Footer
+    public let options: ReaderOptions
+    let source: any ByteSource
+
+    /// Chunks by the place of their first plane in `chunkOfPlane`.
+    private let chunks: Mutex<[PlaneKey: PlanePages]>
+    private let dictionaries = Mutex<[Int: [UInt8]]>([:])
+
+    private struct PlaneKey: Hashable {
+        var group: Int
+        var chunk: Int
+    }
+
+    public var schema: Schema { footer.schema }
+    public var rowCount: Int { footer.rowCount }
+    public var path: String { source.path }
+    public var fileByteCount: UInt64 { source.byteCount }
+
+    /// Opens a shard.
+    /// - Throws: `.truncated`, `.corrupt`, `.unsupported…`, `.io`: see FORMAT.md section 10. Cost: O(footer).
+    public convenience init(path: String, access: Access = .read, options: ReaderOptions = .init()) throws(ShardError) {
+        try self.init(source: try access.open(path), options: options)
+    }
+
+    public convenience init(source: any ByteSource, options: ReaderOptions = .init()) throws(ShardError) {
+        do throws(ShardError) {
+            let opened = try ShardReader.open(source)
+            self.init(source: source, header: opened.header, footer: opened.footer, options: options)
+        } catch { throw error.with(.init(path: source.path)) }
+    }
+
+    /// A reader of what is known of a file: also of an unfinished one, whose footer was put together from its groups.
+    init(source: any ByteSource, header: FileHeader, footer: Footer, options: ReaderOptions) {
+        self.source = source
+        self.header = header
+        self.footer = footer
+        self.options = options
+        chunks = Mutex([:])
+    }
+
+    /// Bytes that opening reads from the end of the file: the tail, and usually the footer.
+    private static let endByteCount = 64 << 10
+
+    private static func open(_ source: any ByteSource) throws(ShardError) -> (header: FileHeader, footer: Footer) {
+        let size = source.byteCount
+        guard size >= UInt64(FormatConstants.minimumFileByteCount) else {
+            throw .truncated("\(size) bytes: a shard has at least \(FormatConstants.minimumFileByteCount)")
+        }
+        let header = try FileHeader(parsing: try source.bytes(at: 0, count: FormatConstants.fileHeaderByteCount))
+        let endCount = Int(min(size, UInt64(endByteCount)))
+        let end = try source.bytes(at: size - UInt64(endCount), count: endCount)
+        let tail = try located(at: size - 64) { () throws(ShardError) in
+            try FooterTail(parsing: Array(end.suffix(FormatConstants.tailByteCount)), fileByteCount: size)
+        }
+        guard tail.shardTag == header.shardTag, tail.minorVersion == header.minorVersion else {
+            throw ShardError.corrupt("tail and file header have different tags or versions").with(.init(position: size - 64))
+        }
+        let block =
+            size - tail.footerPosition <= UInt64(endCount)
+            ? Array(end.suffix(Int(size - tail.footerPosition)).dropLast(FormatConstants.tailByteCount))
+            : try source.bytes(at: tail.footerPosition, count: tail.footerByteCount)
+        return try located(at: tail.footerPosition) { () throws(ShardError) in
+            let footer = try parseFooter(block, tail: tail, header: header)
+            return (header, footer)
+        }
+    }
+
+    private static func parseFooter(_ block: [UInt8], tail: FooterTail, header: FileHeader) throws(ShardError) -> Footer {
+        let blockHeader = try BlockHeader(parsing: Array(block.prefix(FormatConstants.blockHeaderByteCount)))
+        guard blockHeader.kind == .footer, blockHeader.shardTag == header.shardTag,
+            blockHeader.blockByteCount == block.count, blockHeader.checksum == tail.footerCRC32C
+        else { throw .corrupt("the block that the tail names is not this shard's footer") }
+        let payload = Array(block[64..<64 + blockHeader.payloadByteCount])
+        guard crc32c(payload) == blockHeader.checksum else { throw .checksumMismatch("footer") }
+        let footer = try Footer(parsing: payload, header: header, position: tail.footerPosition)
+        guard UInt64(footer.rowCount) == tail.rowCount else {
+            throw .corrupt("the tail says \(tail.rowCount) rows, the footer \(footer.rowCount)")
+        }
+        return footer
+    }
+
+    /// Gives errors of `work` a position in the file.
+    static func located<T>(at position: UInt64, _ work: () throws(ShardError) -> T) throws(ShardError) -> T {
+        do throws(ShardError) { return try work() } catch { throw error.with(.init(position: position)) }
+    }
+
+    // MARK: Pages
+
+    /// The row group of a row.
+    func group(ofRow row: Int) -> Int { row / header.rowsPerGroup }
+
+    /// The pages of the chunk that holds a variant of a column in a row group; read once.
+    func pages(column: Int, variant: Int, group: Int) throws(ShardError) -> PlanePages {
+        let entry = footer.groups[group]
+        let chunk = entry.chunks.firstIndex { // few entries; chunks without spanning are found by arithmetic
+            $0.column == column && $0.firstVariant <= variant && variant < $0.firstVariant + $0.variantCount
+        }
+        guard let chunk else { throw .invalidArgument("there is no variant \(variant) of column \(column)") }
+        let key = PlaneKey(group: group, chunk: chunk)
+        if let known = chunks.withLock({ $0[key] }) { return known }
+        let pages = try readPages(entry.chunks[chunk], group: entry)
+        return chunks.withLock { known in
+            if let earlier = known[key] { return earlier }
+            known[key] = pages
+            return pages
+        }
+    }
+
+    private func readPages(_ chunk: ChunkEntry, group: GroupEntry) throws(ShardError) -> PlanePages {
+        let context = ShardError.Context(
+            path: path, rowGroup: group.group, column: schema.columns[chunk.column].name, variant: chunk.firstVariant,
+            position: chunk.indexPosition)
+        do throws(ShardError) {
+            let block = try source.bytes(at: chunk.indexPosition, count: chunk.indexByteCount)
+            let index = try BlockHeader(parsing: Array(block.prefix(FormatConstants.blockHeaderByteCount)))
+            guard index.kind == .chunkIndex, index.shardTag == header.shardTag, index.group == group.group,
+                index.column == chunk.column, index.firstVariant == chunk.firstVariant,
+                index.variantCount == chunk.variantCount, index.rowCount == group.rowCount,
+                index.blockByteCount == block.count, index.checksum == chunk.indexCRC32C
+            else { throw .corrupt("the block that the row group names is not this chunk's index") }
+            let payload = Array(block[64..<64 + index.payloadByteCount])
+            guard crc32c(payload) == index.checksum else { throw .checksumMismatch("chunk index") }
+            return PlanePages(
+                index: try ChunkIndex(
+                    parsing: payload, chunk: chunk, group: group, schema: schema, shardTag: header.shardTag),
+                type: schema.columns[chunk.column].type, context: context)
+        } catch { throw error.with(context) }
+    }
+
+    /// The tables of a page; read once.
+    func prologue(of page: Int, in pages: PlanePages) throws(ShardError) -> PagePrologue {
+        if let known = pages.prologue(page) { return known }
+        let entry = pages.index.entries[page]
+        do throws(ShardError) {
+            let position = entry.position + UInt64(FormatConstants.blockHeaderByteCount)
+            let bytes = try source.bytes(at: position, count: entry.header.prologueByteCount)
+            guard crc32c(bytes) == entry.header.checksum else { throw .checksumMismatch("prologue of a page") }
+            let prologue = try PagePrologue(parsing: bytes, header: entry.header, type: pages.type)
+            pages.keep(prologue, of: page)
+            return prologue
+        } catch { throw error.with(pages.context(page: page)) }
+    }
+
+    /// The dictionary that a page needs, from the first undamaged copy; empty if it needs none.
+    func dictionary(for page: BlockHeader) throws(ShardError) -> [UInt8] {
+        guard page.auxiliary > 0 else { return [] }
+        let number = page.auxiliary - 1
+        if let known = dictionaries.withLock({ $0[number] }) { return known }
+        guard footer.auxiliaries.indices.contains(number), footer.auxiliaries[number].group <= page.group else {
+            throw .corrupt("the page needs auxiliary page \(number), of \(footer.auxiliaries.count)")
+        }
+        let entry = footer.auxiliaries[number]
+        guard entry.kind == 1 else { throw .unsupportedFeature("auxiliary page of kind \(entry.kind)") }
+        var first: ShardError?
+        for (copy, position) in [entry.firstPosition, entry.secondPosition].enumerated() {
+            do throws(ShardError) {
+                let bytes = try readAuxiliary(entry, number: number, copy: copy, position: position)
+                dictionaries.withLock { $0[number] = bytes }
+                return bytes
+            } catch { first = first ?? error.with(.init(path: path, position: position)) }
+        }
+        throw first ?? .corrupt("auxiliary page \(number)")
+    }
+
+    private func readAuxiliary(_ entry: AuxiliaryEntry, number: Int, copy: Int, position: UInt64) throws(ShardError) -> [UInt8] {
+        let block = try BlockHeader(parsing: try source.bytes(at: position, count: FormatConstants.blockHeaderByteCount))
+        guard block.kind == .auxiliary, block.shardTag == header.shardTag, block.ordinal == number,
+            Int(block.copy) == copy, block.encoding.rawValue == entry.kind, block.group == entry.group,
+            block.column == entry.column, block.payloadByteCount == entry.payloadByteCount, block.checksum == entry.checksum
+        else { throw .corrupt("the block that the footer names is not auxiliary page \(number)") }
+        let payload = try source.bytes(at: position + 64, count: block.payloadByteCount)
+        guard crc32c(payload) == entry.checksum else { throw .checksumMismatch("auxiliary page \(number), copy \(copy)") }
+        return payload
+    }
+}
+
+/// The pages of a column chunk, and those of their prologues that were read.
+final class PlanePages: Sendable {
+    let index: ChunkIndex
+    let type: ColumnType
+    let cellByteCount: Int?
+    private let place: ShardError.Context
+    private let prologues: Mutex<[PagePrologue?]>
+
+    init(index: ChunkIndex, type: ColumnType, context: ShardError.Context) {
+        self.index = index
+        self.type = type
+        cellByteCount = type.cellByteCount
+        place = context
+        prologues = Mutex(Array(repeating: nil, count: index.entries.count))
+    }
+
+    func prologue(_ page: Int) -> PagePrologue? { prologues.withLock { $0[page] } }
+    func keep(_ prologue: PagePrologue, of page: Int) { prologues.withLock { $0[page] = prologue } }
+
+    func context(page: Int) -> ShardError.Context {
+        var context = place
+        context.page = page
+        context.position = index.entries[page].position
+        return context
+    }
+}

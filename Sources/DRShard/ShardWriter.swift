@@ -1,0 +1,339 @@
+public import DRShardFormat
+
+/// How a shard is written. Equal rows and equal options make equal files.
+public struct WriterOptions: Sendable {
+    /// A number that all blocks of the shard carry; another one for every shard of a data set.
+    public var shardTag: UInt64
+    /// Rows of a row group; nil: chosen from the budgets.
+    public var rowsPerGroup: Int?
+    /// Bytes of values, images aside, that a row group should have: what the writer holds in memory.
+    public var groupByteBudget = 128 << 20
+    /// The same for columns of role image that hold bytes.
+    public var imageByteBudget = 512 << 20
+    /// Codec of a column by its number; others by the column's type.
+    public var codecs: [Int: Codec] = [:]
+    /// Of zstd.
+    public var compressionLevel = 3
+
+    public init(shardTag: UInt64) { self.shardTag = shardTag }
+
+    /// What is expected of a value whose type does not say its size: image bytes, and everything else.
+    static let expectedImageByteCount = 64 << 10
+    static let expectedValueByteCount = 64
+
+    /// The largest power of two of rows, at most 65,536, that keeps within the budgets.
+    func rowsPerGroup(for schema: Schema) throws(ShardError) -> Int {
+        if let rowsPerGroup {
+            guard (1...Limits.maximumRowsPerGroup).contains(rowsPerGroup) else {
+                throw .invalidArgument("\(rowsPerGroup) rows a row group; 1 to \(Limits.maximumRowsPerGroup) are possible")
+            }
+            return rowsPerGroup
+        }
+        var valueBytes = 1
+        var imageBytes = 1
+        for (i, column) in schema.columns.enumerated() {
+            let variants = schema.variantCount(of: i)
+            if let cell = column.type.cellByteCount {
+                valueBytes += cell * variants
+            } else if column.role == .image, column.type == .binary {
+                imageBytes += Self.expectedImageByteCount * variants
+            } else {
+                valueBytes += Self.expectedValueByteCount * variants
+            }
+        }
+        var rows = 1
+        while rows < 65_536, rows * 2 * valueBytes <= groupByteBudget, rows * 2 * imageBytes <= imageByteBudget { rows *= 2 }
+        return rows
+    }
+
+    func codec(of column: Column, number: Int) -> Codec {
+        if let codec = codecs[number] { return codec }
+        switch column.type {
+        case .tensor(let element, _): return element.isInteger ? .zstd : .none
+        case .binary where column.role == .image: return .none
+        default: return .zstd
+        }
+    }
+}
+
+/// Writes one shard, row by row, front to back.
+///
+/// Memory: the values of one row group (see `WriterOptions`), and one page. A row group is on disk when it is full, so
+/// a writer that is killed loses the open one at most: `init(resuming:)` goes on behind the others.
+/// Without `finish()` no file appears under the final name. A writer that threw in `write` stays failed.
+/// One writer belongs to one thread.
+public final class ShardWriter {
+    public let schema: Schema
+    public let options: WriterOptions
+    /// Rows of every row group but the last.
+    public let rowsPerGroup: Int
+    /// Rows that are finished, written or not.
+    public private(set) var rowCount: Int
+    /// Facts about this shard, for its footer.
+    public var notes: [Note] = []
+
+    private let sink: any ByteSink
+    private let header: FileHeader
+    private let schemaBytes: [UInt8]
+    private let compressor = UnitCompressor()
+    private var position: UInt64
+    private var groups: [GroupEntry] = []
+    private var planes: [[Plane]]
+    private var bufferedRows = 0
+    private var rowSetDigest = SequenceDigest()
+    private var seenIDs: Set<UInt128> = []
+    /// Ids of a resumed shard's rows are not re-read: duplicates are then found among new rows.
+    private var failure: ShardError?
+    private var isFinished = false
+
+    /// Begins a shard file.
+    public convenience init(path: String, schema: Schema, options: WriterOptions) throws(ShardError) {
+        try self.init(sink: try AtomicFile(path: path), schema: schema, options: options)
+    }
+
+    /// Begins a shard that goes to any sink.
+    public init(sink: any ByteSink, schema: Schema, options: WriterOptions) throws(ShardError) {
+        self.sink = sink
+        self.schema = schema
+        self.options = options
+        rowsPerGroup = try options.rowsPerGroup(for: schema)
+        schemaBytes = schema.serialized()
+        guard schemaBytes.count <= Limits.maximumSchemaByteCount else {
+            throw .limitExceeded("a schema of \(schemaBytes.count) bytes")
+        }
+        header = FileHeader(schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
+        rowCount = 0
+        planes = ShardWriter.emptyPlanes(schema)
+        var start = header.serialized()
+        start.append(contentsOf: schemaBytes)
+        start.append(zeros: pad64(schemaBytes.count) - schemaBytes.count)
+        position = UInt64(start.count)
+        try sink.write(start)
+    }
+
+    /// Goes on with the unfinished file of a writer that was killed, behind its last complete row group.
+    ///
+    /// `rowCount` says with which row to go on. The schema and the options must be those of the first writer.
+    /// - Throws: `.schemaMismatch` if they are not; `.io` if there is no unfinished file.
+    public init(resuming path: String, schema: Schema, options: WriterOptions) throws(ShardError) {
+        let kept = try CommittedPart(partPath: path + ".part", schema: schema)
+        self.schema = schema
+        self.options = options
+        rowsPerGroup = kept.header.rowsPerGroup
+        if try options.rowsPerGroup(for: schema) != rowsPerGroup {
+            throw ShardError.schemaMismatch("the unfinished file has \(rowsPerGroup) rows a row group")
+                .with(.init(path: path + ".part"))
+        }
+        guard kept.header.shardTag == options.shardTag else {
+            throw ShardError.schemaMismatch("the unfinished file has another shard tag").with(.init(path: path + ".part"))
+        }
+        header = kept.header
+        schemaBytes = schema.serialized()
+        groups = kept.groups
+        rowCount = groups.reduce(0) { $0 + $1.rowCount }
+        position = kept.end
+        seenIDs = kept.rowIDTerms
+        planes = ShardWriter.emptyPlanes(schema)
+        sink = try AtomicFile(resuming: path, keeping: kept.end)
+    }
+
+    private static func emptyPlanes(_ schema: Schema) -> [[Plane]] {
+        schema.columns.indices.map { column in
+            Array(repeating: Plane(type: schema.columns[column].type), count: schema.variantCount(of: column))
+        }
+    }
+
+    // MARK: Rows
+
+    /// Sets a cell of the open row to a canonical value (FORMAT.md section 6.2). Cells of a row come in any order.
+    /// - Throws: `.invalidArgument` if the cell does not exist or is set already, or the bytes are no value of its type.
+    public func set(_ value: Span<UInt8>, column: Int, variant: Int = 0) throws(ShardError) {
+        try checkOpen(column: column, variant: variant)
+        guard value.count <= Limits.maximumCellByteCount else {
+            throw ShardError.limitExceeded("a cell of \(value.count) bytes").with(context(column, variant))
+        }
+        do throws(ShardError) {
+            try CellValue.check(value, type: schema.columns[column].type)
+        } catch { throw ShardError.invalidArgument(error.reason).with(context(column, variant)) }
+        planes[column][variant].append(value)
+    }
+
+    public func set(_ value: [UInt8], column: Int, variant: Int = 0) throws(ShardError) {
+        try set(value.span, column: column, variant: variant)
+    }
+
+    public func set(_ text: String, column: Int, variant: Int = 0) throws(ShardError) {
+        try set(Array(text.utf8).span, column: column, variant: variant)
+    }
+
+    /// Sets a cell of the open row to have no value: never there, or lost to damage.
+    public func setMissing(_ state: CellState = .absent, column: Int, variant: Int = 0) throws(ShardError) {
+        try checkOpen(column: column, variant: variant)
+        guard state != .present, column != schema.rowIDColumn else {
+            throw ShardError.invalidArgument("this cell needs a value").with(context(column, variant))
+        }
+        planes[column][variant].append(missing: state)
+    }
+
+    private func context(_ column: Int, _ variant: Int) -> ShardError.Context {
+        let name = schema.columns.indices.contains(column) ? schema.columns[column].name : "number \(column)"
+        return .init(path: sink.path, column: name, variant: variant, row: rowCount)
+    }
+
+    private func checkOpen(column: Int, variant: Int) throws(ShardError) {
+        if let failure { throw failure }
+        guard !isFinished else { throw .invalidArgument("the shard is finished") }
+        guard planes.indices.contains(column), planes[column].indices.contains(variant) else {
+            throw ShardError.invalidArgument("there is no such cell").with(context(column, variant))
+        }
+        guard planes[column][variant].rowCount == bufferedRows else {
+            throw ShardError.invalidArgument("this cell is set already").with(context(column, variant))
+        }
+    }
+
+    /// Finishes the open row. Every cell must be set. Writes the row group if it is full.
+    /// - Throws: `.invalidArgument` for a cell that is not set, or a row id that the shard has already: the row stays open.
+    public func endRow() throws(ShardError) {
+        if let failure { throw failure }
+        for column in planes.indices {
+            for variant in planes[column].indices where planes[column][variant].rowCount == bufferedRows {
+                throw ShardError.invalidArgument("this cell is not set").with(context(column, variant))
+            }
+        }
+        let ids = planes[schema.rowIDColumn][0]
+        let term = SequenceDigest.term(rowID: ids.bytes.span.extracting(ids.range(of: bufferedRows)))
+        guard seenIDs.insert(term).inserted else {
+            throw ShardError.invalidArgument("the shard has a row with this id already").with(context(schema.rowIDColumn, 0))
+        }
+        rowSetDigest.append(term: term)
+        bufferedRows += 1
+        rowCount += 1
+        if bufferedRows == rowsPerGroup { try failing(flush) }
+    }
+
+    /// Takes back what was set of the open row.
+    public func discardRow() {
+        for column in planes.indices {
+            for variant in planes[column].indices where planes[column][variant].rowCount > bufferedRows {
+                planes[column][variant].removeLast()
+            }
+        }
+    }
+
+    // MARK: Writing
+
+    private func failing(_ work: () throws(ShardError) -> Void) throws(ShardError) {
+        do throws(ShardError) { try work() } catch {
+            failure = error.with(.init(path: sink.path))
+            throw error.with(.init(path: sink.path))
+        }
+    }
+
+    /// Writes the open row group: pages, indexes, group block.
+    private func flush() throws(ShardError) {
+        let start = position
+        var chunks: [(entry: ChunkEntry, index: ChunkIndex)] = []
+        for column in planes.indices {
+            for variant in planes[column].indices { chunks.append(try writeChunk(column: column, variant: variant)) }
+        }
+        for i in chunks.indices {
+            var block = BlockHeader(kind: .chunkIndex, shardTag: header.shardTag)
+            block.group = groups.count
+            block.column = chunks[i].entry.column
+            block.firstVariant = chunks[i].entry.firstVariant
+            block.variantCount = 1
+            block.rowCount = bufferedRows
+            let payload = chunks[i].index.serialized()
+            let bytes = BlockHeader.block(block, payload: payload)
+            chunks[i].entry.indexPosition = position
+            chunks[i].entry.indexByteCount = bytes.count
+            chunks[i].entry.indexCRC32C = crc32c(payload)
+            try write(bytes)
+        }
+        let entry = GroupEntry(
+            group: groups.count, rowCount: bufferedRows, firstRow: rowCount - bufferedRows, position: start,
+            chunks: chunks.map(\.entry), rowSetDigest: rowSetDigest, columnDigests: planes.map(columnDigest))
+        var block = BlockHeader(kind: .group, shardTag: header.shardTag)
+        block.group = groups.count
+        block.rowCount = bufferedRows
+        var payload: [UInt8] = []
+        entry.append(to: &payload)
+        try write(BlockHeader.block(block, payload: payload))
+        try sink.synchronize()
+        groups.append(entry)
+        for column in planes.indices {
+            for variant in planes[column].indices { planes[column][variant].removeAll() }
+        }
+        rowSetDigest = SequenceDigest()
+        bufferedRows = 0
+    }
+
+    private func writeChunk(column: Int, variant: Int) throws(ShardError) -> (entry: ChunkEntry, index: ChunkIndex) {
+        let plane = planes[column][variant]
+        var encoder = PageEncoder(
+            plane: plane,
+            place: .init(shardTag: header.shardTag, group: groups.count, column: column, variant: variant),
+            codec: options.codec(of: schema.columns[column], number: column), level: options.compressionLevel)
+        var entries: [ChunkIndex.Entry] = []
+        var stored: UInt64 = 0
+        var block: [UInt8] = []
+        do throws(ShardError) {
+            while let page = try encoder.next(into: &block, compressor: compressor) {
+                entries.append(.init(position: position, header: page))
+                stored += UInt64(block.count)
+                try write(block)
+            }
+        } catch { throw error.with(.init(rowGroup: groups.count, column: schema.columns[column].name, variant: variant)) }
+        let missing = plane.missingCount * (plane.type.cellByteCount ?? 0)
+        let entry = ChunkEntry(
+            column: column, firstVariant: variant, variantCount: 1, hasMissing: plane.missingCount > 0,
+            indexPosition: 0, indexByteCount: 0, indexCRC32C: 0, storedByteCount: stored,
+            plainByteCount: UInt64(plane.bytes.count - missing))
+        return (entry, ChunkIndex(entries: entries))
+    }
+
+    private func columnDigest(_ variants: [Plane]) -> SequenceDigest {
+        var digest = SequenceDigest()
+        for row in 0..<bufferedRows {
+            for plane in variants { digest.append(term: plane.digestTerm(of: row)) }
+        }
+        return digest
+    }
+
+    private func write(_ bytes: [UInt8]) throws(ShardError) {
+        try sink.write(bytes)
+        position += UInt64(bytes.count)
+    }
+
+    /// Writes the last row group and the footer, and puts the file in its place.
+    /// - Returns: the footer, as it was written.
+    /// - Throws: `.invalidArgument` if a row is open.
+    @discardableResult public func finish() throws(ShardError) -> Footer {
+        if let failure { throw failure }
+        guard !isFinished else { throw .invalidArgument("the shard is finished already") }
+        for column in planes.indices {
+            for variant in planes[column].indices where planes[column][variant].rowCount > bufferedRows {
+                throw ShardError.invalidArgument("a row is open; end it or discard it").with(context(column, variant))
+            }
+        }
+        let footer = try writeEnd()
+        isFinished = true
+        return footer
+    }
+
+    private func writeEnd() throws(ShardError) -> Footer {
+        if bufferedRows > 0 { try failing(flush) }
+        let footer = Footer(schema: schema, schemaBytes: schemaBytes, notes: notes, auxiliaries: [], groups: groups)
+        let payload = footer.serialized()
+        guard payload.count <= Limits.maximumFooterByteCount else { throw .limitExceeded("a footer of \(payload.count) bytes") }
+        let block = BlockHeader.block(BlockHeader(kind: .footer, shardTag: header.shardTag), payload: payload)
+        let tail = FooterTail(
+            footerPosition: position, footer: block, footerCRC32C: crc32c(payload), header: header,
+            rowCount: UInt64(footer.rowCount))
+        try failing { () throws(ShardError) in
+            try write(block + tail.serialized())
+            try sink.commit()
+        }
+        return footer
+    }
+}
