@@ -480,7 +480,6 @@ class _Builder:
             variants = s.schema.variants(column)
             for v in range(0, variants, layout.span):
                 chunks.append(self.chunk(number, column, v, min(layout.span, variants - v), layout, first, count))
-        self.hook("chunk_list", chunks, group=number)
         entries = [self.index(number, c, count) for c in chunks]
         ids = next(i for i, c in enumerate(s.schema.columns) if c.role == 1)
         rows = range(first, first + count)
@@ -511,20 +510,21 @@ class _Builder:
 
     def chunk(self, group, column, variant, variants, layout, first, count):
         s = self.s
-        entries, start, plain_bytes, some_missing = [], len(self.out), 0, False
+        entries, stored, plain_bytes, some_missing = [], 0, 0, False
         row = 0
         while row < count:
             n = len(entries)
             rows = min(layout.at("page_rows", n), count - row)
             cells = [s.cells[column][first + row + r][variant:variant + variants] for r in range(rows)]
-            header = self.page(group, column, variant, variants, layout, n, row, cells)
-            entries.append(header)
+            at, header, size = self.page(group, column, variant, variants, layout, n, row, cells)
+            entries.append((at, header))
+            stored += size
             flat = [c for r in cells for c in r]
             plain_bytes += sum(len(c) for c in flat if not isinstance(c, int))
             some_missing |= any(isinstance(c, int) for c in flat)
             row += rows
         return dict(column=column, first_variant=variant, variant_count=variants, flags=int(some_missing),
-                    entries=entries, stored=len(self.out) - start, plain=plain_bytes)
+                    entries=entries, stored=stored, plain=plain_bytes)
 
     def page(self, group, column, variant, variants, layout, number, first_row, cells):
         s = self.s
@@ -552,6 +552,7 @@ class _Builder:
         else:
             stride = pad64(per_unit * variants * kind.cell_bytes())
             payload, ends = padded(b"".join(u + bytes(stride - len(u)) for u in units[:-1]) + units[-1]), None
+        payload = self.hook("payload", payload, **where)
         states = [c if isinstance(c, int) else 0 for r in cells for c in r]
         t = self.hook("tables", dict(
             checksums=[crc32c(u) for u in units], ends=ends if packed else None,
@@ -568,7 +569,7 @@ class _Builder:
         fields = self.hook("page_fields", fields, **where)
         data = self.block(fields, prologue, payload, packed)
         mark = self.emit(self.hook("page_block", data, **where), "page", **where)
-        return mark.start, data[:64]
+        return mark.start, data[:64], len(data)
 
     def index(self, group, c, count):
         where = dict(group=group, column=c["column"], variant=c["first_variant"])
