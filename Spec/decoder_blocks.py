@@ -1,0 +1,466 @@
+"""Section 5 of FORMAT.md: the file header, blocks, pages, indexes, groups, footer and tail."""
+import struct
+from types import SimpleNamespace
+
+from decoder_base import *
+
+
+# ---------------------------------------------------------------- 5.1: file header
+
+MAJOR = 1
+KNOWN_REQUIRED_FEATURES = 1 << 0 | 1 << 63                              # 14.2: spanning, draft
+SPANNING = 1 << 0
+FILE_MAGIC = bytes.fromhex("89445253 0D0A1A0A")
+FILE_HEADER = Layout("file header", "magic:8s major:H minor:H schema_byte_count:I shard_tag:Q required_features:Q "
+                     "optional_features:Q rows_per_group:I schema_crc32c:I reserved:12s header_crc32c:I")
+
+
+def check_major(major, structure, position):
+    if major != MAJOR:
+        raise Unsupported(structure, position, f"R-HEAD-3: format version {major}")
+
+
+def check_reserved(raw, structure, position):
+    if any(raw):
+        raise Unsupported(structure, position, "R-HEAD-4: a reserved byte is not 0")
+
+
+def read_file_header(data):
+    """R-HEAD-1: magic, header_crc32c, major, required_features, in this order; then the rest."""
+    if len(data) < 128:
+        raise Truncated("file", 0, f"R-FILE-3: {len(data)} bytes")
+    header = FILE_HEADER.read(data, 0)
+    if header.magic != FILE_MAGIC:
+        raise Corrupt("file header", 0, "R-HEAD-2: not a shard")
+    check_crc(data[0:60], header.header_crc32c, "file header", 60, "header_crc32c")
+    check_major(header.major, "file header", 8)
+    unknown = header.required_features & ~KNOWN_REQUIRED_FEATURES
+    if unknown:
+        bits = ", ".join(str(bit) for bit in range(64) if unknown >> bit & 1)
+        raise Unsupported("file header", 24, f"R-VER-1: required feature {bits}")
+    check_reserved(header.reserved, "file header", 48)
+    if header.rows_per_group == 0:
+        raise Corrupt("file header", 40, "R-HEAD-5: rows_per_group is 0")
+    if header.rows_per_group > MAXIMUM_ROWS_PER_GROUP:
+        raise Limit("file header", 40, f"R-LIMIT-1: rows_per_group is {header.rows_per_group}")
+    if header.schema_byte_count > MAXIMUM_SCHEMA:
+        raise Limit("file header", 12, f"R-LIMIT-1: a schema of {header.schema_byte_count} bytes")
+    if 64 + pad64(header.schema_byte_count) > len(data):
+        raise Truncated("schema", 64, "the file ends before the schema does")
+    return header
+
+
+# ---------------------------------------------------------------- 5.2: block header
+
+BLOCK_MAGIC = bytes.fromhex("44525342")
+PAGE, AUXILIARY, INDEX, GROUP, FOOTER = 1, 2, 3, 4, 5
+KIND_NAMES = {PAGE: "page", AUXILIARY: "auxiliary page", INDEX: "chunk index", GROUP: "group block", FOOTER: "footer"}
+MISSING, PACKED = 1, 2
+BLOCK_HEADER = Layout("block header", "magic:4s kind:B flags:B codec:B copy:B shard_tag:Q group:I column:H encoding:H "
+                      "first_variant:H variant_count:H ordinal:I first_row:I row_count:I rows_per_unit:I auxiliary:I "
+                      "prologue_byte_count:I payload_byte_count:I checksum:I header_crc32c:I")
+ALWAYS = {"magic", "kind", "shard_tag", "payload_byte_count", "checksum", "header_crc32c"}
+MEANINGFUL = {                                                          # R-BLOCK-2: what has a meaning in which kind
+    PAGE: set(BLOCK_HEADER.names) - {"copy"},
+    AUXILIARY: ALWAYS | {"copy", "group", "column", "encoding", "ordinal"},
+    INDEX: ALWAYS | {"group", "column", "first_variant", "variant_count", "row_count"},
+    GROUP: ALWAYS | {"group", "row_count"},
+    FOOTER: ALWAYS,
+}
+
+
+def block_byte_count(header):
+    """R-BLOCK-1."""
+    slack = 64 if header.flags & PACKED else 0
+    return 64 + pad64(header.prologue_byte_count) + pad64(header.payload_byte_count) + slack
+
+
+def read_block_header(raw, position, structure, **identity):
+    """R-BLOCK-3: magic, header_crc32c, then what the reader looked for; R-BLOCK-2; R-BLOCK-4."""
+    if len(raw) < 64:
+        raise Truncated(structure, position, "R-BLOCK-5: the file ends inside the block header")
+    header = BLOCK_HEADER.read(raw, 0)
+    if header.magic != BLOCK_MAGIC:
+        raise Corrupt(structure, position, "R-BLOCK-3: no block header here")
+    check_crc(raw[0:60], header.header_crc32c, structure, position + 60, "R-BLOCK-3: header_crc32c")
+    if header.kind not in KIND_NAMES:
+        raise Unsupported(structure, position + 4, f"R-BLOCK-4: block kind {header.kind}")
+    for name, expected in identity.items():
+        if getattr(header, name) != expected:
+            raise Corrupt(structure, position, f"R-BLOCK-3: {name} is {getattr(header, name)}, not {expected}")
+    if header.flags & ~(MISSING | PACKED):
+        raise Unsupported(structure, position + 5, f"R-BLOCK-4: flags {header.flags:#04x}")
+    for name in BLOCK_HEADER.names:
+        if name not in MEANINGFUL[header.kind] and getattr(header, name) != 0:
+            raise Corrupt(structure, position, f"R-BLOCK-2: {name} is {getattr(header, name)} in a {KIND_NAMES[header.kind]}")
+    if header.kind == AUXILIARY and header.copy > 1:
+        raise Corrupt(structure, position + 7, f"copy is {header.copy}")
+    for name, maximum in (("prologue_byte_count", MAXIMUM_PROLOGUE), ("payload_byte_count", maximum_payload(header.kind))):
+        if getattr(header, name) > maximum:
+            raise Limit(structure, position, f"R-LIMIT-1: {name} is {getattr(header, name)}")
+    return header
+
+
+def maximum_payload(kind):
+    return {PAGE: MAXIMUM_PAYLOAD, AUXILIARY: MAXIMUM_AUXILIARY, FOOTER: MAXIMUM_FOOTER}.get(kind, 0xFFFFFFFF)
+
+
+def read_block_payload(data, position, header, structure):
+    """The payload of a block that is not a page, after its checksum."""
+    if block_byte_count(header) > len(data) - position:
+        raise Truncated(structure, position, "R-BLOCK-5: the file ends before the block does")
+    payload = data[position + 64:position + 64 + header.payload_byte_count]
+    check_crc(payload, header.checksum, structure, position + 64, "the checksum of the payload")
+    return payload
+
+
+# ---------------------------------------------------------------- 5.3: page
+
+PRESENT, ABSENT, LOST = 0, 1, 2
+
+
+def unit_count(header):
+    """R-PAGE-1."""
+    return ceil_div(header.row_count, header.rows_per_unit)
+
+
+def unit_rows(header, unit):
+    """R-PAGE-1: how many rows unit number `unit` holds."""
+    return min(header.rows_per_unit, header.row_count - unit * header.rows_per_unit)
+
+
+def has_plain_sizes(header, column):
+    return bool(header.flags & PACKED and header.codec != 0 and column.type != TENSOR)
+
+
+def prologue_tables(header, column):
+    """The tables of the prologue: (name, byte count)."""
+    units = unit_count(header)
+    yield "checksums", 4 * units
+    if header.flags & PACKED:
+        yield "ends", 4 * units
+    if has_plain_sizes(header, column):
+        yield "plain sizes", 4 * units
+    if header.flags & MISSING:
+        yield "states", ceil_div(header.row_count * header.variant_count, 4)
+
+
+def unit_stride(header, column):
+    return pad64(header.rows_per_unit * header.variant_count * column.cell_byte_count)
+
+
+def check_page_header(shard, page, structure, position):
+    """The rules that the page header alone can break."""
+    header, column = page.header, page.column
+    if header.row_count == 0 or header.rows_per_unit == 0:
+        raise Corrupt(structure, position, "R-PAGE-1: row_count or rows_per_unit is 0")
+    raw = column.type == TENSOR and header.encoding == 0 and header.codec == 0
+    if raw == bool(header.flags & PACKED):
+        raise Corrupt(structure, position, f"R-PAGE-6: this page is {'' if raw else 'not '}packed")
+    prologue_byte_count = sum(byte_count for _, byte_count in prologue_tables(header, column))
+    if header.prologue_byte_count != prologue_byte_count:
+        raise Corrupt(structure, position, f"R-PAGE-2: a prologue of {header.prologue_byte_count} bytes, "
+                      f"where its tables have {prologue_byte_count}")
+    if raw:
+        last = unit_count(header) - 1
+        cells = unit_rows(header, last) * header.variant_count
+        end = last * unit_stride(header, column) + cells * column.cell_byte_count
+        if header.payload_byte_count != pad64(end):
+            raise Corrupt(structure, position, f"R-PAGE-7: a payload of {header.payload_byte_count} bytes, not {pad64(end)}")
+    if header.auxiliary:
+        if header.encoding == 0 and header.codec in (0, 2):
+            raise Corrupt(structure, position, "R-CODEC-4: an auxiliary page for a codec that has none")
+        if header.auxiliary > len(shard.auxiliaries):
+            raise Corrupt(structure, position, f"there is no auxiliary page {header.auxiliary - 1}")
+        auxiliary = shard.auxiliaries[header.auxiliary - 1]
+        if auxiliary.group > header.group:
+            raise Corrupt(structure, position, "R-AUX-1: an auxiliary page that stands behind this page")
+        if auxiliary.column != header.column:
+            raise Corrupt(structure, position, "R-AUX-3: an auxiliary page of another column")
+
+
+def read_prologue(shard, page):
+    """The tables, and from them for each unit (begin, stored byte count, plain byte count, checksum)."""
+    header, column = page.header, page.column
+    at = page.position + 64
+    structure = f"prologue of {page.name}"
+    raw = shard.data[at:at + header.prologue_byte_count]
+    check_crc(raw, header.checksum, structure, at, "the checksum of the prologue")
+    tables, offset = {}, 0
+    for name, byte_count in prologue_tables(header, column):
+        table = raw[offset:offset + byte_count]
+        tables[name] = bytes(table) if name == "states" else struct.unpack(f"<{byte_count // 4}I", table)
+        offset += byte_count
+    count = unit_count(header)
+    plain = [unit_rows(header, u) * header.variant_count * column.cell_byte_count for u in range(count)] \
+        if column.type == TENSOR else tables.get("plain sizes")
+    if header.flags & PACKED:
+        ends = tables["ends"]
+        begins = (0,) + ends[:-1]
+        if any(begin > end for begin, end in zip(begins, ends)):
+            raise Corrupt(structure, at, "R-PAGE-3: ends decrease")
+        if ends[-1] != header.payload_byte_count:
+            raise Corrupt(structure, at, "R-PAGE-3: the last end is not payload_byte_count")
+        stored = [end - begin for begin, end in zip(begins, ends)]
+        plain = plain or stored                                         # 6.1: a ragged type with codec none
+    else:
+        begins, stored = [u * unit_stride(header, column) for u in range(count)], plain
+    for u in range(count):
+        if plain[u] > EXPANSION_LIMIT * stored[u] or plain[u] < stored[u]:
+            raise Corrupt(structure, at, f"R-UNIT-4: unit {u} has {stored[u]} stored and {plain[u]} plain bytes")
+    states = tables.get("states")
+    if states is not None:
+        check_states(states, header.row_count * header.variant_count, structure, at)
+    return SimpleNamespace(units=list(zip(begins, stored, plain, tables["checksums"])), states=states)
+
+
+def check_states(states, cells, structure, position):
+    """R-PAGE-4, R-PAGE-5."""
+    if cells % 4 and states[-1] >> 2 * (cells % 4):
+        raise Corrupt(structure, position, "R-PAGE-4: a bit is set behind the last state")
+    if any(byte & byte >> 1 & 0x55 for byte in states):
+        raise Corrupt(structure, position, "R-PAGE-4: a state of 3")
+    if not any(states):
+        raise Corrupt(structure, position, "R-PAGE-5: missing, and all cells are present")
+
+
+# ---------------------------------------------------------------- 5.4: auxiliary page
+
+ZSTD_DICTIONARY = 1
+
+
+def read_auxiliary(shard, number):
+    """R-AUX-2: the payload of the first copy, or of the second if the first is damaged."""
+    entry = shard.auxiliaries[number]
+    try:
+        return read_auxiliary_copy(shard, number, 0, entry.first_position)[1]
+    except ShardError as first:
+        try:
+            return read_auxiliary_copy(shard, number, 1, entry.second_position)[1]
+        except ShardError:
+            raise first from None
+
+
+def read_auxiliary_copy(shard, number, copy, position):
+    entry, structure = shard.auxiliaries[number], f"auxiliary page {number}, copy {copy}"
+    header = read_block_header(shard.data[position:position + 64], position, structure, kind=AUXILIARY,
+                               shard_tag=shard.tag, group=entry.group, column=entry.column, ordinal=number, copy=copy,
+                               encoding=entry.kind, payload_byte_count=entry.payload_byte_count, checksum=entry.checksum)
+    return header, read_block_payload(shard.data, position, header, structure)
+
+
+# ---------------------------------------------------------------- 5.5: chunk index
+
+INDEX_ENTRY_BYTE_COUNT = 72
+
+
+def read_index(shard, group, chunk):
+    """The pages of a chunk, from its index. R-VAL-2, R-INDEX-1, R-INDEX-3."""
+    at, structure = chunk.index_position, f"index of {chunk.name}"
+    header = read_block_header(shard.data[at:at + 64], at, structure, kind=INDEX, shard_tag=shard.tag, group=group.group,
+                               column=chunk.column, first_variant=chunk.first_variant,
+                               variant_count=chunk.variant_count, row_count=group.row_count)
+    if block_byte_count(header) != chunk.index_byte_count or header.checksum != chunk.index_crc32c:
+        raise Corrupt(structure, at, "its size or checksum is not what the chunk entry says")
+    payload = read_block_payload(shard.data, at, header, structure)
+    if len(payload) % INDEX_ENTRY_BYTE_COUNT:
+        raise Corrupt(structure, at, f"a payload of {len(payload)} bytes is not a list of entries")
+    entries = []
+    for offset in range(0, len(payload), INDEX_ENTRY_BYTE_COUNT):
+        position = int.from_bytes(payload[offset:offset + 8], "little")
+        entries.append((position, payload[offset + 8:offset + 72], at + 64 + offset + 8))
+    return check_pages(shard, group, chunk, entries, structure, at)
+
+
+def check_pages(shard, group, chunk, entries, structure, at):
+    """R-INDEX-1, and the rules of 5.3 about headers. An entry is (position, header bytes, where these were read)."""
+    pages, next_position, next_row = [], None, 0
+    for ordinal, (position, raw, raw_at) in enumerate(entries):
+        name = f"page {ordinal} of {chunk.name}"
+        where = f"header of {name}"
+        header = read_block_header(raw, raw_at, where, kind=PAGE, shard_tag=shard.tag, group=group.group,
+                                   column=chunk.column, first_variant=chunk.first_variant,
+                                   variant_count=chunk.variant_count, ordinal=ordinal, first_row=next_row)
+        page = SimpleNamespace(position=position, header=header, column=shard.schema.columns[chunk.column], name=name, raw=raw)
+        if header.row_count > group.row_count - next_row:
+            raise Corrupt(where, raw_at, "R-INDEX-1: more rows than the row group has")
+        check_page_header(shard, page, where, raw_at)
+        if position % 64 or position < group.position or next_position not in (None, position):
+            raise Corrupt(structure, raw_at - 8, f"R-INDEX-1: page {ordinal} at {position} is not where the one before it ends")
+        if block_byte_count(header) > chunk.index_position - position:
+            raise Corrupt(structure, raw_at - 8, f"R-VAL-2: page {ordinal} does not end before the index")
+        next_position, next_row = position + block_byte_count(header), next_row + header.row_count
+        pages.append(page)
+    if next_row != group.row_count:
+        raise Corrupt(structure, at, f"R-INDEX-1: the pages have {next_row} rows of {group.row_count}")
+    if next_position - pages[0].position != chunk.stored_byte_count:
+        raise Corrupt(structure, at, "the pages do not have stored_byte_count bytes together")
+    if bool(chunk.flags & 1) != any(page.header.flags & MISSING for page in pages):
+        raise Corrupt(structure, at, "bit 0 of the chunk's flags and the pages that are missing differ")
+    return pages
+
+
+# ---------------------------------------------------------------- 5.6: group block
+
+GROUP_PREFIX = Layout("group prefix", "group:I row_count:I first_row:Q position:Q chunk_count:I reserved:I")
+CHUNK_ENTRY = Layout("chunk entry", "column:H first_variant:H variant_count:H flags:B reserved:B index_position:Q "
+                     "index_byte_count:I index_crc32c:I stored_byte_count:Q plain_byte_count:Q")
+
+
+def group_byte_count(chunk_count, column_count):
+    return GROUP_PREFIX.byte_count + CHUNK_ENTRY.byte_count * chunk_count + 16 + 16 * column_count
+
+
+def read_group_payload(shard, raw, position, number):
+    """One group from the front of `raw`, checked against the schema and the file size."""
+    structure, schema = f"row group {number}", shard.schema
+    if len(raw) < GROUP_PREFIX.byte_count:
+        raise Corrupt(structure, position, "R-FOOT-1: the payload ends inside a group")
+    prefix = GROUP_PREFIX.read(raw, 0)
+    byte_count = group_byte_count(prefix.chunk_count, len(schema.columns))
+    if byte_count > len(raw):
+        raise Corrupt(structure, position + 24, f"R-FOOT-1: the payload ends inside a group with {prefix.chunk_count} chunks")
+    if prefix.reserved:
+        raise Unsupported(structure, position + 28, "R-HEAD-4: a reserved byte is not 0")
+    if prefix.group != number:
+        raise Corrupt(structure, position, f"group is {prefix.group}")
+    if not 1 <= prefix.row_count <= shard.header.rows_per_group:
+        raise Corrupt(structure, position + 4, f"R-GROUP-3: {prefix.row_count} rows")
+    check_position(shard, prefix.position, 64, structure, position + 16)
+    chunks, column, variant = [], 0, 0
+    for i in range(prefix.chunk_count):
+        at = position + GROUP_PREFIX.byte_count + i * CHUNK_ENTRY.byte_count
+        entry = CHUNK_ENTRY.read(raw, at - position)
+        where = f"chunk entry {i} of row group {number}"
+        if (entry.column, entry.first_variant) != (column, variant) or column >= len(schema.columns) or \
+                not 1 <= entry.variant_count <= schema.columns[column].variant_count - variant:
+            raise Corrupt(where, at, f"R-GROUP-1: column {entry.column}, {entry.variant_count} variants from {entry.first_variant}")
+        if entry.variant_count > 1 and not shard.header.required_features & SPANNING:
+            raise Corrupt(where, at, "R-GROUP-2: several variants without required feature 0")
+        if entry.reserved:
+            raise Unsupported(where, at + 7, "R-HEAD-4: a reserved byte is not 0")
+        if entry.flags & ~1:
+            raise Unsupported(where, at + 6, f"flags {entry.flags:#04x}")
+        check_position(shard, entry.index_position, entry.index_byte_count, where, at + 8)
+        if entry.stored_byte_count > entry.index_position:
+            raise Corrupt(where, at + 24, "more stored bytes than stand before the index")
+        variant += entry.variant_count
+        if variant == schema.columns[column].variant_count:
+            column, variant = column + 1, 0
+        name = f"chunk (group {number}, column {entry.column}, variant {entry.first_variant})"
+        chunks.append(SimpleNamespace(**entry._asdict(), name=name))
+    if column != len(schema.columns):
+        raise Corrupt(structure, position, f"R-GROUP-1: no chunk for column {column}, variant {variant}")
+    at = byte_count - 16 - 16 * len(schema.columns)
+    digests = [int.from_bytes(raw[i:i + 16], "little") for i in range(at, byte_count, 16)]
+    fields = prefix._asdict() | {"chunks": chunks, "row_set_digest": digests[0], "column_digests": digests[1:],
+                                 "payload": raw[:byte_count], "payload_position": position}
+    return SimpleNamespace(**fields)
+
+
+def check_position(shard, position, byte_count, structure, at):
+    """A block that something points to begins on a boundary, behind the file header and before the footer."""
+    if position % 64 or position < 64 or byte_count < 64 or byte_count > shard.end - position:
+        raise Corrupt(structure, at, f"R-FILE-1: no block can have {byte_count} bytes at {position}")
+
+
+# ---------------------------------------------------------------- 5.7: footer
+
+FOOTER_PREFIX = Layout("footer prefix", "row_count:Q group_count:I auxiliary_count:I schema_byte_count:I notes_byte_count:I")
+AUXILIARY_ENTRY = Layout("auxiliary entry", "first_position:Q second_position:Q payload_byte_count:I checksum:I kind:H "
+                         "column:H group:I")
+NOTES = Record("notes", (1, "note", "note", "*"))
+
+
+def read_footer_lengths(data, tail):
+    """The footer's block header and checksum, and the parts of its payload, each with its position."""
+    at = tail.footer_position
+    header = read_block_header(data[at:at + 64], at, "footer", kind=FOOTER, shard_tag=tail.shard_tag)
+    if block_byte_count(header) != tail.footer_byte_count or header.checksum != tail.footer_crc32c:
+        raise Corrupt("footer", at, "its size or checksum is not what the tail says")
+    payload = read_block_payload(data, at, header, "footer")
+    at += 64
+    if len(payload) < FOOTER_PREFIX.byte_count:
+        raise Corrupt("footer", at, f"R-FOOT-1: a payload of {len(payload)} bytes")
+    prefix = FOOTER_PREFIX.read(payload, 0)
+    for name, count in (("schema", prefix.schema_byte_count), ("notes", prefix.notes_byte_count)):
+        if count > MAXIMUM_SCHEMA:
+            raise Limit("footer", at + 16, f"R-LIMIT-1: {count} bytes of {name}")
+    schema_at = FOOTER_PREFIX.byte_count
+    notes_at = schema_at + prefix.schema_byte_count
+    auxiliaries_at = notes_at + prefix.notes_byte_count
+    groups_at = auxiliaries_at + AUXILIARY_ENTRY.byte_count * prefix.auxiliary_count
+    if groups_at > len(payload):
+        raise Corrupt("footer", at, "R-FOOT-1: the payload ends inside its parts")
+    if prefix.row_count != tail.row_count:
+        raise Corrupt("footer", at, f"{prefix.row_count} rows, and {tail.row_count} in the tail")
+    return SimpleNamespace(prefix=prefix, position=at, payload=payload,
+                           schema=payload[schema_at:notes_at], schema_position=at + schema_at,
+                           notes=payload[notes_at:auxiliaries_at], notes_position=at + notes_at,
+                           auxiliaries=payload[auxiliaries_at:groups_at], auxiliaries_position=at + auxiliaries_at,
+                           groups=payload[groups_at:], groups_position=at + groups_at)
+
+
+def read_auxiliary_entries(shard, raw, position, group_count):
+    entries = []
+    for offset in range(0, len(raw), AUXILIARY_ENTRY.byte_count):
+        entry, at = AUXILIARY_ENTRY.read(raw, offset), position + offset
+        structure = f"auxiliary entry {len(entries)}"
+        if entry.payload_byte_count > MAXIMUM_AUXILIARY:
+            raise Limit(structure, at + 16, f"R-LIMIT-1: {entry.payload_byte_count} bytes")
+        for copy_position in (entry.first_position, entry.second_position):
+            check_position(shard, copy_position, 64 + pad64(entry.payload_byte_count), structure, at)
+        if entry.column >= len(shard.schema.columns) or entry.group >= group_count:
+            raise Corrupt(structure, at + 26, f"R-AUX-3: column {entry.column}, row group {entry.group}")
+        entries.append(entry)
+    return entries
+
+
+def read_groups(shard, raw, position, prefix):
+    groups, offset, rows = [], 0, 0
+    for number in range(prefix.group_count):
+        group = read_group_payload(shard, raw[offset:], position + offset, number)
+        at = position + offset
+        if group.first_row != rows:
+            raise Corrupt(f"row group {number}", at + 8, f"R-FOOT-3: first_row is {group.first_row}, not {rows}")
+        if number < prefix.group_count - 1 and group.row_count != shard.header.rows_per_group:
+            raise Corrupt(f"row group {number}", at + 4, f"R-GROUP-3: {group.row_count} rows, and not the last")
+        groups.append(group)
+        offset, rows = offset + len(group.payload), rows + group.row_count
+    if offset != len(raw):
+        raise Corrupt("footer", position + offset, "R-FOOT-1: bytes behind the last group")
+    if prefix.row_count != rows:
+        raise Corrupt("footer", position, f"R-FOOT-3: row_count is {prefix.row_count}, and the groups have {rows}")
+    return groups
+
+
+# ---------------------------------------------------------------- 5.8: tail
+
+TAIL_MAGIC = bytes.fromhex("4452532D 454E440A")
+TAIL = Layout("tail", "footer_position:Q footer_byte_count:I footer_crc32c:I file_byte_count:Q shard_tag:Q row_count:Q "
+              "major:H minor:H reserved:8s tail_crc32c:I magic:8s")
+
+
+def read_tail(data):
+    """R-TAIL-1 and R-TAIL-2, but for the comparison with the file header."""
+    at = len(data) - 64
+    tail = TAIL.read(data, at)
+    if tail.magic != TAIL_MAGIC:
+        if crc32c(data[at:at + 52]) == tail.tail_crc32c:
+            raise Corrupt("tail", at + 56, "R-TAIL-1: the magic is damaged")
+        raise Truncated("tail", at, "R-TAIL-1: there is no tail")
+    check_crc(data[at:at + 52], tail.tail_crc32c, "tail", at + 52, "R-TAIL-2: tail_crc32c")
+    check_major(tail.major, "tail", at + 40)
+    if tail.file_byte_count != len(data):
+        error = Truncated if len(data) < tail.file_byte_count else Corrupt
+        raise error("tail", at + 16, f"R-TAIL-2: {len(data)} bytes, and the tail says {tail.file_byte_count}")
+    if tail.footer_position + tail.footer_byte_count != at or tail.footer_byte_count < 64 or tail.footer_position < 64 \
+            or tail.footer_position % 64:
+        raise Corrupt("tail", at, "R-TAIL-2: the footer does not end where the tail begins")
+    check_reserved(tail.reserved, "tail", at + 44)
+    return tail
+
+
+def check_tail_against_header(data, tail, header):
+    if (tail.shard_tag, tail.major, tail.minor) != (header.shard_tag, header.major, header.minor):
+        raise Corrupt("tail", len(data) - 64, "R-TAIL-2: tag or version are not the file header's")
