@@ -160,8 +160,9 @@ class Record:
         return values[0] if len(values) == 1 and not kind.endswith("I") or kind == "I" else values
 
 
-# ---------------------------------------------------------------- 6.2: the numbers of types and elements
+# ---------------------------------------------------------------- 5.3 and 6.2: the numbers of states, types and elements
 
+PRESENT, ABSENT, LOST = 0, 1, 2
 TENSOR, RAGGED, UTF8, BINARY, OPERATIONS, LOCATOR = 1, 2, 3, 4, 5, 6
 TYPE_NAMES = {1: "tensor", 2: "ragged", 3: "utf8", 4: "binary", 5: "operations", 6: "locator"}
 ELEMENT_NAMES = dict(enumerate("u8 i8 u16 i16 u32 i32 u64 i64 f16 bf16 f32 f64".split(), 1))

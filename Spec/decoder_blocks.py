@@ -116,9 +116,6 @@ def read_block_payload(data, position, header, structure):
 
 # ---------------------------------------------------------------- 5.3: page
 
-PRESENT, ABSENT, LOST = 0, 1, 2
-
-
 def unit_count(header):
     """R-PAGE-1."""
     return ceil_div(header.row_count, header.rows_per_unit)

@@ -2,7 +2,7 @@
 import struct
 
 from decoder_base import *
-from decoder_blocks import read_auxiliary, unit_rows
+from decoder_blocks import ZSTD_DICTIONARY, read_auxiliary, unit_rows
 
 
 # ---------------------------------------------------------------- 6.1: plain bytes and units
@@ -167,26 +167,32 @@ def decompress(shard, page, stored, plain_count, structure, position):
 def decompress_zstd(shard, page, stored, plain_count, structure, position):
     """R-CODEC-2: one frame, whose header declares the size that is expected."""
     import zstandard
-    dictionary = None
-    if page.header.auxiliary:
-        number = page.header.auxiliary - 1
-        kind = shard.auxiliaries[number].kind
-        if kind != ZSTD_DICTIONARY:
-            error = Corrupt if 2 <= kind <= 5 else Unsupported
-            raise error(structure, position, f"auxiliary page {number} has kind {kind}, and is no dictionary")
-        if number not in shard.dictionaries:
-            shard.dictionaries[number] = zstandard.ZstdCompressionDict(bytes(read_auxiliary(shard, number)))
-        dictionary = shard.dictionaries[number]
     try:
         if stored[:4] != ZSTD_MAGIC:
             raise Corrupt(structure, position, "R-CODEC-1: not a zstd frame")
         declared = zstandard.get_frame_parameters(stored).content_size  # 2^64 - 1 where it is not declared
         if declared != plain_count:
             raise Corrupt(structure, position, f"R-CODEC-2: the frame declares {declared} bytes, not {plain_count}")
-        decompressor = zstandard.ZstdDecompressor(dict_data=dictionary)
+        decompressor = zstandard.ZstdDecompressor(dict_data=zstd_dictionary(shard, page, structure, position))
         return decompressor.decompress(stored, max_output_size=plain_count, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise Corrupt(structure, position, f"zstd: {error}") from None
+
+
+def zstd_dictionary(shard, page, structure, position):
+    """7.1: the dictionary that the page names, or None."""
+    import zstandard
+    if not page.header.auxiliary:
+        return None
+    number = page.header.auxiliary - 1
+    kind = shard.auxiliaries[number].kind
+    if kind != ZSTD_DICTIONARY:
+        error = Corrupt if 2 <= kind <= 5 else Unsupported
+        raise error(structure, position, f"auxiliary page {number} has kind {kind}, and is no dictionary")
+    if number not in shard.dictionaries:
+        content = bytes(read_auxiliary(shard, number))
+        shard.dictionaries[number] = zstandard.ZstdCompressionDict(content) if content else None
+    return shard.dictionaries[number]
 
 
 def decompress_lz4(stored, plain_count, structure, position):

@@ -7,10 +7,16 @@ from decoder import *
 
 
 class Findings(list):
-    """Errors in the order in which they were found; one a code and position."""
+    """Errors in the order in which they were found, each once."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
 
     def add(self, error):
-        if (error.code, error.position) not in {(other.code, other.position) for other in self}:
+        key = (error.code, error.position, error.reason)
+        if key not in self.seen:
+            self.seen.add(key)
             self.append(error)
 
     def attempt(self, function, *arguments, **named):
@@ -112,7 +118,8 @@ def check_block(data, position, header, findings):
     payload_at = prologue_at + pad64(header.prologue_byte_count)
     covered = data[prologue_at:prologue_at + header.prologue_byte_count] if header.kind == PAGE \
         else data[payload_at:payload_at + header.payload_byte_count]
-    findings.attempt(check_crc, covered, header.checksum, name, prologue_at, "its checksum")
+    what = "prologue" if header.kind == PAGE else "payload"
+    findings.attempt(check_crc, covered, header.checksum, f"{what} of a {name}", prologue_at, f"the checksum of the {what}")
     findings.attempt(check_zero, data, prologue_at + header.prologue_byte_count, payload_at, f"padding of a {name}")
     findings.attempt(check_zero, data, payload_at + header.payload_byte_count, position + block_byte_count(header),
                      f"padding or slack of a {name}")
