@@ -95,6 +95,8 @@ public struct GroupEntry: Hashable, Sendable {
         guard chunkCount <= cursor.remaining / FormatConstants.chunkEntryByteCount else {
             throw .corrupt("row group \(group): \(chunkCount) chunks do not fit its \(cursor.remaining) bytes")
         }
+        let planeCount = schema.columns.indices.reduce(0) { $0 + schema.variantCount(of: $1) }
+        guard chunkCount <= planeCount else { throw .corrupt("row group \(group): \(chunkCount) chunks of \(planeCount) planes") }
         chunks = []
         chunks.reserveCapacity(chunkCount)
         for _ in 0..<chunkCount { chunks.append(try ChunkEntry(&cursor)) }

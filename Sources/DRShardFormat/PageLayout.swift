@@ -20,7 +20,7 @@ package enum PageLayout {
 
     /// Whether the prologue has a table of plain sizes.
     package static func hasPlainSizes(_ header: BlockHeader, type: ColumnType) -> Bool {
-        header.isPacked && header.codec != .none && type.cellByteCount == nil
+        header.isPacked && type.cellByteCount == nil && !(header.encoding == .plain && header.codec == .none)
     }
 
     package static func stateByteCount(_ header: BlockHeader) -> Int {

@@ -32,7 +32,7 @@ extension Axis {
         count = Int(try record.u16(3))
         let number = try record.u8(4)
         guard let exchangeable = Exchangeable(rawValue: number) else {
-            throw .unsupportedFeature("axis \"\(name)\": exchangeable is \(number)")
+            throw .corrupt("axis \"\(name)\": exchangeable is \(number)")
         }
         self.exchangeable = exchangeable
         source = try record.optionalText(5)
@@ -195,7 +195,7 @@ extension Teacher {
         name = try record.text(1)
         let number = try record.u8(2)
         guard let normalised = Normalised(rawValue: number) else {
-            throw .unsupportedFeature("teacher \"\(name)\": normalised is \(number)")
+            throw .corrupt("teacher \"\(name)\": normalised is \(number)")
         }
         self.normalised = normalised
         logitScale = try record.optionalF64(3)
