@@ -64,6 +64,8 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(name: "DRShardFormatTests", dependencies: ["DRShardFormat"], swiftSettings: swiftSettings),
         .testTarget(name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat"], swiftSettings: swiftSettings),
-        .testTarget(name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], exclude: ["Fixtures"],
+            swiftSettings: swiftSettings),
     ]
 )

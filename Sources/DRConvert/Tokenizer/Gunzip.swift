@@ -1,6 +1,9 @@
 internal import CDeflate
 internal import DRShardFormat
 
+/// Deflate's best: 258 bytes by two bits.
+private let maximumRatio = 1032
+
 /// The contents of a gzip file of one member.
 ///
 /// - Parameters:
@@ -13,6 +16,9 @@ func gunzip(_ bytes: [UInt8], maximumByteCount: Int) throws(ShardError) -> [UInt
     }
     // The last four bytes state the size of the contents: what is allocated, once it is known to be allowed.
     let stated = bytes.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+    guard stated / maximumRatio <= bytes.count else {
+        throw .corrupt("a gzip file of \(bytes.count) bytes that states \(stated) bytes inside")
+    }
     guard stated <= maximumByteCount else {
         throw .limitExceeded("a gzip file of \(stated) bytes inside, at most \(maximumByteCount) are read")
     }

@@ -46,7 +46,16 @@ public enum RepairDoubt: String, Sendable, CaseIterable, CustomStringConvertible
             if let doubt = doubt(inLine: line, isMarkup: isMarkup, resolved: &resolved) { return doubt }
             start = end
         }
-        if resolved != points, ids(dependOn: resolved) != ids(dependOn: points) { return .characterReference }
+        return points.contains(0x26) ? doubtOfReferences(in: points, asFtfy: resolved) : nil
+    }
+
+    /// What is left to doubt once each line is harmless: all references resolved, is it the same, and known?
+    private static func doubtOfReferences(in points: [UInt32], asFtfy resolved: [UInt32]) -> RepairDoubt? {
+        let cleaned = TextCleaning.clean(points)
+        if resolved != points, TextCleaning.clean(resolved) != cleaned { return .characterReference }
+        for scalar in cleaned {
+            if let doubt = recentDoubt(of: scalar) { return doubt }
+        }
         return nil
     }
 
@@ -54,9 +63,6 @@ public enum RepairDoubt: String, Sendable, CaseIterable, CustomStringConvertible
     private static func isPlain(_ text: String) -> Bool {
         text.utf8.allSatisfy { (0x20..<0x7F ~= $0 && $0 != 0x26) || $0 == 0x09 || $0 == 0x0A }
     }
-
-    /// All of the text that the ids depend on.
-    private static func ids(dependOn text: [UInt32]) -> [UInt32] { TextCleaning.clean(text) }
 
     private static func doubt(inLine line: [UInt32], isMarkup: Bool, resolved: inout [UInt32]) -> RepairDoubt? {
         var text = line
