@@ -4,7 +4,8 @@ import Testing
 @Suite struct RepairDoubtTests {
     @Test func plainTextIsNeverInDoubt() {
         let texts = [
-            "", " ", "a photo of a cat", "tab\tand\nline\r\nbreaks", "a & b &c &; &#", "R&D <b>x</b>", "'quoted' \"too\"",
+            "", " ", "a photo of a cat", "tab\tand\nline\r\nbreaks", "a & b &c &; &#", "R&D <b>x</b>",
+            "'quoted' \"too\"",
         ]
         for text in texts { #expect(CLIPTokenizer.repairDoubt(of: text) == nil, "\(text.debugDescription)") }
         let printable = String(String.UnicodeScalarView((0x20..<0x7F).compactMap(Unicode.Scalar.init)))
@@ -13,7 +14,8 @@ import Testing
 
     @Test func ordinaryTextOfManyScriptsIsNotInDoubt() {
         let texts = [
-            "caf\u{E9} na\u{EF}ve fa\u{E7}ade", "\u{C9}COLE \u{C0} bient\u{F4}t", "20\u{B0}C \u{2013} \u{A3}5 \u{2014} \u{20AC}10",
+            "caf\u{E9} na\u{EF}ve fa\u{E7}ade", "\u{C9}COLE \u{C0} bient\u{F4}t",
+            "20\u{B0}C \u{2013} \u{A3}5 \u{2014} \u{20AC}10",
             "\u{41F}\u{440}\u{438}\u{432}\u{435}\u{442}, \u{AB}\u{41B}\u{451}\u{448}\u{430}\u{BB}",
             "\u{4F60}\u{597D}", "\u{3B1}\u{3C3}", "\u{1F600}\u{1F468}\u{200D}\u{1F469}", "\u{928}\u{92E}\u{938}\u{94D}",
             "\u{E2A}\u{E27}\u{E31}\u{E2A}\u{E14}\u{E35}", "\u{153}uvre", "\u{FFFD}", "a\u{3000}b\u{2028}c",
