@@ -26,7 +26,7 @@ public struct CLIPTokenizer: Sendable {
     /// - Parameter gzippedBytes: the file `bpe_simple_vocab_16e6.txt.gz` of CLIP and open_clip, or one of its form
     ///   with fewer merges. Merges beyond 48,894 are ignored, as in CLIP.
     /// - Throws: `.corrupt` if it is no such file; `.limitExceeded` if it holds more than 64 MiB.
-    /// Cost: some 50 ms for the real file.
+    /// Cost: some 150 ms for the real file.
     public init(vocabulary gzippedBytes: [UInt8]) throws(ShardError) {
         vocabulary = try BytePairVocabulary(gzippedBytes: gzippedBytes)
     }
@@ -42,7 +42,7 @@ public struct CLIPTokenizer: Sendable {
 
     /// Why the ids of a text may differ from open_clip's, or nil if they do not.
     ///
-    /// - Returns: nil for every text of ASCII without control characters, ESC and references to other characters.
+    /// - Returns: nil for every text of printable ASCII, tabs and line breaks that has no `&`.
     /// Cost: O(length).
     public static func repairDoubt(of text: String) -> RepairDoubt? {
         RepairDoubt.first(in: text)
