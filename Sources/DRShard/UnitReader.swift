@@ -24,8 +24,6 @@ internal import DRShardFormat
         if reader.options.checksUnits {
             guard unsafe crc32c(stored) == prologue.checksums[unit] else { throw .checksumMismatch("unit \(unit)") }
         }
-        guard page.encoding == .plain else { throw .unsupportedFeature("encoding \(page.encoding)") }
-        guard page.codec.rawValue <= Codec.lz4.rawValue else { throw .unsupportedFeature("codec \(page.codec)") }
         let count = try prologue.plainByteCount(
             ofUnit: unit, stored: stored.count, header: page, cellByteCount: cellByteCount)
         if count == stored.count {

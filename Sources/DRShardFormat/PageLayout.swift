@@ -32,6 +32,11 @@ package enum PageLayout {
         return unitCount(header) * 4 * tables + stateByteCount(header)
     }
 
+    /// Whether this library knows the page's encoding and codec.
+    package static func isKnown(_ header: BlockHeader) -> Bool {
+        header.encoding == .plain && header.codec.rawValue <= Codec.lz4.rawValue
+    }
+
     /// What a page header must satisfy before its prologue is read. Spec: [R-PAGE-1], [R-PAGE-2], [R-PAGE-6], [R-PAGE-7].
     package static func checkShape(_ header: BlockHeader, type: ColumnType) throws(ShardError) {
         guard header.rowCount >= 1, header.rowsPerUnit >= 1, header.variantCount >= 1 else {
@@ -47,6 +52,7 @@ package enum PageLayout {
                 throw .limitExceeded("page header: units of \(cells) cells of \(cellByteCount) bytes")
             }
         }
+        guard isKnown(header) else { return }
         let mayBeRaw = type.cellByteCount != nil && header.encoding == .plain && header.codec == .none
         guard header.isPacked != mayBeRaw else {
             throw .corrupt("page header: a page of \(type.name), encoding \(header.encoding), codec \(header.codec) must\(mayBeRaw ? " not" : "") be packed")
@@ -54,8 +60,9 @@ package enum PageLayout {
         guard header.prologueByteCount == prologueByteCount(header, type: type) else {
             throw .corrupt("page header: a prologue of \(header.prologueByteCount) bytes, not \(prologueByteCount(header, type: type))")
         }
-        guard header.auxiliary == 0 || header.encoding != .plain || header.codec == .zstd || header.codec.rawValue > 2
-        else { throw .corrupt("page header: an auxiliary page for codec \(header.codec)") }
+        guard header.auxiliary == 0 || header.codec == .zstd else {
+            throw .corrupt("page header: an auxiliary page for codec \(header.codec)")
+        }
         if let cellByteCount = type.cellByteCount, !header.isPacked {
             let unit = unitCount(header) - 1
             let last = rowCount(header, unit: unit) * header.variantCount * cellByteCount
@@ -79,6 +86,8 @@ package struct PagePrologue: Sendable {
 
     /// - Parameter bytes: exactly the prologue, whose checksum the caller has checked.
     package init(parsing bytes: [UInt8], header: BlockHeader, type: ColumnType) throws(ShardError) {
+        guard header.encoding == .plain else { throw .unsupportedFeature("encoding \(header.encoding)") }
+        guard PageLayout.isKnown(header) else { throw .unsupportedFeature("codec \(header.codec)") }
         try PageLayout.checkShape(header, type: type)
         guard bytes.count == header.prologueByteCount else { throw .truncated("prologue of \(bytes.count) bytes") }
         let unitCount = PageLayout.unitCount(header)
