@@ -1,0 +1,134 @@
+package import DRShardFormat
+
+/// One sample of the tars that DataCompDR is joined with: the real caption, the image, and the size of the original.
+package struct CaptionSample: Sendable {
+    package var key: String
+    package var uid: String
+    package var sha256: String?
+    package var caption: String?
+    package var originalSize: ImageSize?
+    /// The image file as it is, with its suffix; nil if the tar has none.
+    package var image: (suffix: String, bytes: [UInt8])?
+    /// Width and height in the image file's header.
+    package var imageSize: ImageSize?
+    package var loneSurrogateCount: Int
+
+    package static let imageSuffixes = ["jpg", "jpeg", "png", "webp", "gif"]
+
+    /// Decodes one sample; everything but the uid may be missing.
+    ///
+    /// - Throws: `.schemaMismatch` without `json`, without uid, for a uid that differs from the key, or for one that
+    ///   gives only one side of the original; `.corrupt` for damaged JSON or text that is not UTF-8.
+    package init(_ group: SampleGroup) throws(ShardError) {
+        var loneSurrogateCount = 0
+        let identity = try SampleIdentity(group, isOptional: false, &loneSurrogateCount)
+        key = group.key
+        uid = identity.uid
+        sha256 = identity.sha256
+        originalSize = identity.originalSize
+        caption = nil
+        if let member = group["txt"] { caption = try SampleText.decode(member, group) }
+        for suffix in Self.imageSuffixes where image == nil {
+            guard let member = group[suffix] else { continue }
+            image = (suffix, member.bytes)
+            imageSize = ImageSize(header: member.bytes[...])
+        }
+        self.loneSurrogateCount = loneSurrogateCount
+    }
+}
+
+/// What `<key>.json` says.
+struct SampleIdentity {
+    var uid: String
+    var sha256: String?
+    var originalSize: ImageSize?
+
+    /// Without the member (if it may be missing) the uid is the key's.
+    init(_ group: SampleGroup, isOptional: Bool, _ loneSurrogateCount: inout Int) throws(ShardError) {
+        guard let member = group["json"] else {
+            guard isOptional else { throw place(.schemaMismatch("sample has no json"), group, nil) }
+            uid = group.name
+            return
+        }
+        var count = 0
+        (uid, sha256, originalSize) = try inMember(member, group) { () throws(ShardError) in
+            let document = try SampleText.json(member, &count)
+            guard let uid = try Self.string("uid", document) else { throw .schemaMismatch("there is no \"uid\"") }
+            guard uid == group.name else {
+                throw .schemaMismatch("uid \"\(uid)\" differs from the sample's name \"\(group.name)\"")
+            }
+            let width = try Self.side("original_width", document)
+            let height = try Self.side("original_height", document)
+            guard (width == nil) == (height == nil) else {
+                throw .schemaMismatch("only one of original_width and original_height is there")
+            }
+            let size = width.flatMap { width in height.map { ImageSize(width: width, height: $0) } }
+            return (uid, try Self.string("sha256", document), size)
+        }
+        loneSurrogateCount += count
+    }
+
+    private static func string(_ key: String, _ document: JSONValue) throws(ShardError) -> String? {
+        switch document[key] {
+        case .string(let text): return text
+        case nil, .null: return nil
+        case let other?: throw .corrupt("\(key): expected a string, found \(other.kind)")
+        }
+    }
+
+    private static func side(_ key: String, _ document: JSONValue) throws(ShardError) -> Int? {
+        switch document[key] {
+        case nil, .null: return nil
+        case .int(let side) where side > 0 && side <= Int64(Int32.max): return Int(side)
+        case .int(let side): throw .corrupt("\(key): \(side), a side has 1...\(Int32.max) pixels")
+        case let other?: throw .corrupt("\(key): expected a whole number, found \(other.kind)")
+        }
+    }
+}
+
+/// The text members of a sample.
+enum SampleText {
+    static func decode(_ member: SampleGroup.Member, _ group: SampleGroup) throws(ShardError) -> String {
+        guard let text = String(validating: member.bytes, as: UTF8.self) else {
+            throw place(ShardError.corrupt("text that is not UTF-8").inside(member.name), group, member)
+        }
+        return text
+    }
+
+    static func json(_ member: SampleGroup.Member, _ loneSurrogateCount: inout Int) throws(ShardError) -> JSONValue {
+        let document = try JSON.parse(member.bytes)
+        guard case .object = document.value else {
+            throw .corrupt("expected an object, found \(document.value.kind)")
+        }
+        loneSurrogateCount += document.loneSurrogateCount
+        return document.value
+    }
+
+    /// The list of strings under `key`.
+    static func strings(_ document: JSONValue, _ key: String) throws(ShardError) -> [String] {
+        guard let value = document[key] else { throw .schemaMismatch("there is no \"\(key)\"") }
+        guard case .array(let elements) = value else { throw .corrupt("\(key): expected an array, found \(value.kind)") }
+        var strings: [String] = []
+        for (index, element) in elements.enumerated() {
+            guard case .string(let text) = element else {
+                throw .corrupt("\(key)[\(index)]: expected a string, found \(element.kind)")
+            }
+            strings.append(text)
+        }
+        return strings
+    }
+}
+
+/// Runs `body`; its error gets the member's name, the tar's path and the member's position.
+func inMember<Result>(
+    _ member: SampleGroup.Member, _ group: SampleGroup, _ body: () throws(ShardError) -> Result
+) throws(ShardError) -> Result {
+    do throws(ShardError) { return try body() } catch { throw place(error.inside(member.name), group, member) }
+}
+
+/// Adds where in which tar; an error about a whole sample gets its key and the position of its first member.
+func place(_ error: ShardError, _ group: SampleGroup, _ member: SampleGroup.Member?) -> ShardError {
+    let position = (member ?? group.members.first)?.dataPosition
+    let named = member == nil ? ShardError(error.code, "sample \"\(group.key)\": \(error.reason)", context: error.context) : error
+    return named.with(.init(path: group.path, position: position))
+}

@@ -1,0 +1,152 @@
+package import DRShardFormat
+
+/// One sample of a DataCompDR tar, decoded. It has no image and no real caption; those are in a `CaptionSample`.
+package struct DRSample: Sendable {
+    /// The name of its members up to the first dot.
+    package var key: String
+    package var uid: String
+    package var sha256: String?
+    package var url: String?
+    package var syntheticCaptions: [String]
+    /// One per row of `imageEmbeddings`; empty if `paug.json` may be missing and is.
+    package var augmentations: [AugmentationRecord]
+    /// `[views, dims]`, in the file's own element type.
+    package var imageEmbeddings: ForeignArray
+    /// `[captions, dims]`: the real caption first, then the synthetic ones.
+    package var textEmbeddings: ForeignArray
+    /// Arrays of the embedding file under any other name, in file order.
+    package var otherArrays: [(name: String, array: ForeignArray)]
+    /// See `JSONDocument`; summed over the sample's JSON members.
+    package var loneSurrogateCount: Int
+}
+
+/// Decodes the samples of DataCompDR tars. Keep one per thread.
+package final class DRSampleDecoder {
+    /// What a sample must have and how large its parts may be.
+    package struct Options: Sendable {
+        /// The members that may be missing: any of `json`, `url.txt`, `syn.json`, `paug.json`.
+        package var optionalMembers: Set<String> = []
+        /// Most bytes that an embedding file may decompress to.
+        package var byteLimit = 256 << 20
+        /// The key of the captions in `syn.json`.
+        package var captionKey = "syn_text"
+
+        package init() {}
+    }
+
+    package let options: Options
+    private let inflater: Inflater
+
+    package init(options: Options = Options()) throws(ShardError) {
+        self.options = options
+        inflater = try Inflater()
+    }
+
+    /// Decodes one sample. Its arrays share storage with the decompressed embedding file.
+    ///
+    /// - Throws: `.schemaMismatch` if a member or field is missing, the uid differs from the key, or arrays do not
+    ///   belong together (rank, width, element type, one augmentation for each view); otherwise what the readers of
+    ///   the members throw, with the member's name. All errors carry the path and the position of the member.
+    package func decode(_ group: SampleGroup) throws(ShardError) -> DRSample {
+        var loneSurrogateCount = 0
+        let identity = try SampleIdentity(group, isOptional: options.optionalMembers.contains("json"), &loneSurrogateCount)
+        var url: String?
+        if let member = try required("url.txt", group) {
+            url = try SampleText.decode(member, group)
+        }
+        var captions: [String] = []
+        if let member = try required("syn.json", group) {
+            captions = try inMember(member, group) { () throws(ShardError) in
+                try SampleText.strings(try SampleText.json(member, &loneSurrogateCount), options.captionKey)
+            }
+        }
+        var (arrays, source) = try embeddings(group)
+        let sample: DRSample = try inMember(source, group) { () throws(ShardError) in
+            let image = try Self.matrix("image_emb", &arrays)
+            let text = try Self.matrix("text_emb", &arrays)
+            guard image.element == text.element, image.shape[1] == text.shape[1] else {
+                throw .schemaMismatch(
+                    "image_emb is \(image.element.rawValue) \(image.shape), text_emb is \(text.element.rawValue) \(text.shape)")
+            }
+            return DRSample(
+                key: group.key, uid: identity.uid, sha256: identity.sha256, url: url, syntheticCaptions: captions,
+                augmentations: [], imageEmbeddings: image, textEmbeddings: text, otherArrays: arrays,
+                loneSurrogateCount: 0)
+        }
+        var result = sample
+        if let member = try required("paug.json", group) {
+            result.augmentations = try inMember(member, group) { () throws(ShardError) in
+                let document = try SampleText.json(member, &loneSurrogateCount)
+                guard let value = document["param_aug"] else { throw .schemaMismatch("there is no \"param_aug\"") }
+                let records = try AugmentationRecord.list(value)
+                guard records.count == sample.imageEmbeddings.shape[0] else {
+                    throw .schemaMismatch(
+                        "param_aug has \(records.count) entries, image_emb has \(sample.imageEmbeddings.shape[0]) rows")
+                }
+                return records
+            }
+        }
+        result.loneSurrogateCount = loneSurrogateCount
+        return result
+    }
+
+    /// The embedding file: npz rather than bfloat16 where both are there, as the reference reader has it.
+    private func embeddings(
+        _ group: SampleGroup
+    ) throws(ShardError) -> ([(name: String, array: ForeignArray)], SampleGroup.Member) {
+        guard let member = group["npz"] ?? group["pth.gz"] ?? group["pth"] else {
+            throw place(.schemaMismatch("sample has none of npz, pth.gz, pth"), group, nil)
+        }
+        let arrays = try inMember(member, group) { () throws(ShardError) in
+            switch member.suffix {
+            case "npz": return try npz(member.bytes[...])
+            case "pth.gz":
+                let bytes = try Gzip.decompress(member.bytes[...], limit: options.byteLimit, with: inflater)
+                return try TorchFile.read(bytes[...], limit: options.byteLimit, with: inflater)
+            default: return try TorchFile.read(member.bytes[...], limit: options.byteLimit, with: inflater)
+            }
+        }
+        return (arrays, member)
+    }
+
+    private func npz(_ bytes: ArraySlice<UInt8>) throws(ShardError) -> [(name: String, array: ForeignArray)] {
+        let zip = try ZipReader(bytes)
+        var arrays: [(name: String, array: ForeignArray)] = []
+        var room = options.byteLimit
+        for entry in zip.entries {
+            let data = try zip.read(entry, limit: room, with: inflater)
+            room -= data.count
+            let name = entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
+            do throws(ShardError) { arrays.append((name, try NpyReader.read(data))) } catch {
+                throw error.inside(entry.name)
+            }
+        }
+        return arrays
+    }
+
+    /// Takes a matrix of floating point numbers out of `arrays`.
+    private static func matrix(
+        _ name: String, _ arrays: inout [(name: String, array: ForeignArray)]
+    ) throws(ShardError) -> ForeignArray {
+        guard let index = arrays.firstIndex(where: { $0.name == name }) else {
+            let names = arrays.map { "\"\($0.name)\"" }.joined(separator: ", ")
+            throw .schemaMismatch("there is no \"\(name)\" among \(names.isEmpty ? "no arrays" : names)")
+        }
+        let array = arrays.remove(at: index).array
+        guard [.float16, .bfloat16, .float32].contains(array.element) else {
+            throw .schemaMismatch("\(name) is \(array.element.rawValue), expected float16, bfloat16 or float32")
+        }
+        guard array.shape.count == 2, array.shape.allSatisfy({ $0 > 0 }) else {
+            throw .schemaMismatch("\(name) has shape \(array.shape), expected [rows, dims] of at least 1")
+        }
+        return array
+    }
+
+    private func required(_ suffix: String, _ group: SampleGroup) throws(ShardError) -> SampleGroup.Member? {
+        if let member = group[suffix] { return member }
+        guard options.optionalMembers.contains(suffix) else {
+            throw place(.schemaMismatch("sample has no \(suffix)"), group, nil)
+        }
+        return nil
+    }
+}

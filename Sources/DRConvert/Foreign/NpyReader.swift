@@ -1,0 +1,173 @@
+package import DRShardFormat
+
+/// NumPy's array file (.npy, versions 1, 2 and 3). Source: numpy.lib.format.
+package enum NpyReader {
+    static let maximumHeaderByteCount = 65_536
+    static let maximumRank = 32
+
+    /// Reads an array without copying its data.
+    ///
+    /// - Throws: `.truncated` if header or data are short; `.corrupt` for a header that NumPy does not write or bytes
+    ///   after the data; `.unsupportedVersion`; `.unsupportedFeature` for big-endian, object, structured and other types,
+    ///   and for column-major order of two axes or more; `.limitExceeded` for a header above 64 KiB.
+    package static func read(_ bytes: ArraySlice<UInt8>) throws(ShardError) -> ForeignArray {
+        let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
+        guard bytes.has(magic) else {
+            if magic.starts(with: bytes) { throw .truncated("npy of \(bytes.count) bytes, its magic has 6") }
+            throw .corrupt("not npy: the first bytes are not 93 NUMPY")
+        }
+        let version = try bytes.small(6, 2, "npy version")
+        guard [1, 2, 3].contains(version) else {
+            throw .unsupportedVersion("npy version \(version & 255).\(version >> 8), versions 1.0, 2.0 and 3.0 are read")
+        }
+        let lengthByteCount = version == 1 ? 2 : 4
+        let headerByteCount = try bytes.small(8, lengthByteCount, "npy header length")
+        guard headerByteCount <= maximumHeaderByteCount else {
+            throw .limitExceeded("npy header of \(headerByteCount) bytes, at most \(maximumHeaderByteCount) are read")
+        }
+        let header = try bytes.part(8 + lengthByteCount, headerByteCount, "npy header")
+        var parser = NpyHeader(header)
+        try parser.parse()
+        guard let descriptor = parser.descriptor, let shape = parser.shape, let isFortran = parser.isFortran else {
+            throw .corrupt("npy header lacks one of descr, fortran_order, shape")
+        }
+        let element = try elementType(descriptor)
+        guard !isFortran || shape.count <= 1 else {
+            throw .unsupportedFeature("npy array of shape \(shape) in column-major (Fortran) order")
+        }
+        guard let byteCount = ForeignArray.byteCount(element, shape) else {
+            throw .corrupt("npy array of shape \(shape) has more bytes than a number can hold")
+        }
+        let data = bytes[(header.endIndex)...]
+        guard data.count >= byteCount else {
+            throw .truncated("npy array of shape \(shape) needs \(byteCount) bytes of data, \(data.count) are there")
+        }
+        guard data.count == byteCount else {
+            throw .corrupt("\(data.count - byteCount) bytes after the data of an npy array of shape \(shape)")
+        }
+        return ForeignArray(element: element, shape: shape, bytes: data)
+    }
+
+    private static let elementTypes: [String: ElementType] = [
+        "b1": .bool, "u1": .uint8, "i1": .int8, "u2": .uint16, "i2": .int16, "u4": .uint32, "i4": .int32,
+        "u8": .uint64, "i8": .int64, "f2": .float16, "f4": .float32, "f8": .float64,
+    ]
+
+    private static func elementType(_ descriptor: String) throws(ShardError) -> ElementType {
+        let order = descriptor.first
+        let name = order.map { "<>|=".contains($0) } == true ? String(descriptor.dropFirst()) : descriptor
+        if name.hasPrefix("O") {
+            throw .unsupportedFeature("npy type \"\(descriptor)\": objects are pickles and are never read")
+        }
+        guard let element = elementTypes[name] else {
+            throw .unsupportedFeature("npy type \"\(descriptor)\", only plain numbers are read")
+        }
+        guard order == "<" || element.byteCount == 1 else {
+            throw .unsupportedFeature("npy type \"\(descriptor)\", only little-endian (\"<\(name)\") is read")
+        }
+        return element
+    }
+}
+
+/// The Python dictionary in an npy header: three keys, and nothing but strings, booleans and a tuple of whole numbers.
+private struct NpyHeader {
+    private let bytes: ArraySlice<UInt8>
+    private var position: Int
+    var descriptor: String?
+    var isFortran: Bool?
+    var shape: [Int]?
+
+    init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        position = bytes.startIndex
+    }
+
+    mutating func parse() throws(ShardError) {
+        try expect("{")
+        while !take("}") {
+            let key = try string()
+            try expect(":")
+            switch key {
+            case "descr" where descriptor == nil:
+                if peek() == UInt8(ascii: "[") {
+                    throw .unsupportedFeature("npy array of structures, only plain numbers are read")
+                }
+                descriptor = try string()
+            case "fortran_order" where isFortran == nil: isFortran = try boolean()
+            case "shape" where shape == nil: shape = try tuple()
+            default: throw .corrupt("npy header has the key \"\(key)\" too often or at all")
+            }
+            if !take(",") {
+                try expect("}")
+                break
+            }
+        }
+        guard peek() == nil else { throw failure("the end") }
+    }
+
+    /// The next byte that is not a blank.
+    private mutating func peek() -> UInt8? {
+        while position < bytes.endIndex, [0x20, 0x0A].contains(bytes[position]) { position += 1 }
+        return position < bytes.endIndex ? bytes[position] : nil
+    }
+
+    private func failure(_ expected: String) -> ShardError {
+        .corrupt("npy header: expected \(expected) at byte \(position - bytes.startIndex)")
+    }
+
+    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+        guard peek() == UInt8(ascii: character) else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func expect(_ character: Unicode.Scalar) throws(ShardError) {
+        guard take(character) else { throw failure("\"\(character)\"") }
+    }
+
+    private mutating func string() throws(ShardError) -> String {
+        guard let quote = peek(), quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else {
+            throw failure("a string")
+        }
+        guard let end = bytes[(position + 1)...].firstIndex(of: quote),
+            let text = String(validating: bytes[(position + 1)..<end], as: UTF8.self), !text.contains("\\")
+        else { throw failure("a plain string") }
+        position = end + 1
+        return text
+    }
+
+    private mutating func boolean() throws(ShardError) -> Bool {
+        _ = peek()
+        for (word, value) in [("True", true), ("False", false)] where bytes[position...].starts(with: word.utf8) {
+            position += word.utf8.count
+            return value
+        }
+        throw failure("True or False")
+    }
+
+    private mutating func tuple() throws(ShardError) -> [Int] {
+        try expect("(")
+        var extents: [Int] = []
+        while !take(")") {
+            guard extents.count < NpyReader.maximumRank else {
+                throw .limitExceeded("npy array of more than \(NpyReader.maximumRank) axes")
+            }
+            extents.append(try wholeNumber())
+            if !take(",") {
+                try expect(")")
+                break
+            }
+        }
+        return extents
+    }
+
+    private mutating func wholeNumber() throws(ShardError) -> Int {
+        _ = peek()
+        let digits = bytes[position...].prefix { (0x30...0x39).contains($0) }
+        guard let text = String(validating: digits, as: UTF8.self), let value = Int(text) else {
+            throw failure("a whole number below 2^63")
+        }
+        position += digits.count
+        return value
+    }
+}
