@@ -77,7 +77,9 @@ package struct AugmentationRecord: Equatable, Sendable {
         return Self(crop: crop, randAugment: operations)
     }
 
-    private static func operation(_ value: JSONValue, _ place: @autoclosure () -> String) throws(ShardError) -> Operation {
+    private static func operation(_ value: JSONValue, _ place: @autoclosure () -> String) throws(ShardError)
+        -> Operation
+    {
         let pair = try elements(value, place(), count: 2)
         guard case .int(let index) = pair[0] else { throw wrong("\(place())[0]", "a whole number", pair[0]) }
         guard let op = UInt8(exactly: index), op < operationCount else {

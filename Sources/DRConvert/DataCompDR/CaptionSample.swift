@@ -107,7 +107,9 @@ enum SampleText {
     /// The list of strings under `key`.
     static func strings(_ document: JSONValue, _ key: String) throws(ShardError) -> [String] {
         guard let value = document[key] else { throw .schemaMismatch("there is no \"\(key)\"") }
-        guard case .array(let elements) = value else { throw .corrupt("\(key): expected an array, found \(value.kind)") }
+        guard case .array(let elements) = value else {
+            throw .corrupt("\(key): expected an array, found \(value.kind)")
+        }
         var strings: [String] = []
         for (index, element) in elements.enumerated() {
             guard case .string(let text) = element else {
@@ -129,6 +131,8 @@ func inMember<Result>(
 /// Adds where in which tar; an error about a whole sample gets its key and the position of its first member.
 func place(_ error: ShardError, _ group: SampleGroup, _ member: SampleGroup.Member?) -> ShardError {
     let position = (member ?? group.members.first)?.dataPosition
-    let named = member == nil ? ShardError(error.code, "sample \"\(group.key)\": \(error.reason)", context: error.context) : error
+    let named =
+        member == nil
+        ? ShardError(error.code, "sample \"\(group.key)\": \(error.reason)", context: error.context) : error
     return named.with(.init(path: group.path, position: position))
 }

@@ -49,7 +49,8 @@ package final class DRSampleDecoder {
     ///   the members throw, with the member's name. All errors carry the path and the position of the member.
     package func decode(_ group: SampleGroup) throws(ShardError) -> DRSample {
         var loneSurrogateCount = 0
-        let identity = try SampleIdentity(group, isOptional: options.optionalMembers.contains("json"), &loneSurrogateCount)
+        let identity = try SampleIdentity(
+            group, isOptional: options.optionalMembers.contains("json"), &loneSurrogateCount)
         var url: String?
         if let member = try required("url.txt", group) {
             url = try SampleText.decode(member, group)
@@ -66,7 +67,8 @@ package final class DRSampleDecoder {
             let text = try Self.matrix("text_emb", &arrays)
             guard image.element == text.element, image.shape[1] == text.shape[1] else {
                 throw .schemaMismatch(
-                    "image_emb is \(image.element.rawValue) \(image.shape), text_emb is \(text.element.rawValue) \(text.shape)")
+                    "image_emb is \(image.element.rawValue) \(image.shape), text_emb is \(text.element.rawValue) \(text.shape)"
+                )
             }
             return DRSample(
                 key: group.key, uid: identity.uid, sha256: identity.sha256, url: url, syntheticCaptions: captions,

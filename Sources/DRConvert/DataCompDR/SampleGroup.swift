@@ -76,7 +76,8 @@ package final class SampleGroupReader {
             guard members.count < Self.maximumMemberCount, byteCount <= Self.maximumByteCount else {
                 throw place(
                     .limitExceeded(
-                        "sample \"\(key)\" has more than \(Self.maximumMemberCount) members or \(Self.maximumByteCount) bytes"))
+                        "sample \"\(key)\" has more than \(Self.maximumMemberCount) members or \(Self.maximumByteCount) bytes"
+                    ))
             }
             var bytes: [UInt8] = []
             try tar.readBytes(into: &bytes)

@@ -63,7 +63,8 @@ package import DRShardFormat
         case LIBDEFLATE_SUCCESS:
             throw .corrupt(
                 "deflate stream took \(consumed) of \(input.count) bytes and gave \(output.count) of \(byteCount)")
-        case LIBDEFLATE_INSUFFICIENT_SPACE: throw .corrupt("deflate stream gives more than its declared \(byteCount) bytes")
+        case LIBDEFLATE_INSUFFICIENT_SPACE:
+            throw .corrupt("deflate stream gives more than its declared \(byteCount) bytes")
         default: throw .corrupt("damaged deflate stream of \(input.count) bytes")
         }
     }
@@ -100,13 +101,16 @@ package enum Deflate {
     package static func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
         // SAFETY: the buffer is valid for its count during the call. A null pointer would mean "start", so empty
         // input is answered here.
-        bytes.isEmpty ? 0 : unsafe bytes.withUnsafeBufferPointer { unsafe libdeflate_crc32(0, $0.baseAddress, $0.count) }
+        bytes.isEmpty
+            ? 0 : unsafe bytes.withUnsafeBufferPointer { unsafe libdeflate_crc32(0, $0.baseAddress, $0.count) }
     }
 
     /// Compresses `bytes`; the same input, level and libdeflate version give the same output.
     ///
     /// - Throws: `.invalidArgument` for a level outside 0...12; `.io` without memory.
-    package static func compress(_ bytes: [UInt8], as container: Container, level: Int = 6) throws(ShardError) -> [UInt8] {
+    package static func compress(_ bytes: [UInt8], as container: Container, level: Int = 6) throws(ShardError)
+        -> [UInt8]
+    {
         guard (0...12).contains(level) else { throw .invalidArgument("deflate level \(level), allowed is 0...12") }
         // SAFETY: the compressor is freed before this function returns.
         guard let handle = unsafe libdeflate_alloc_compressor(Int32(level)) else {

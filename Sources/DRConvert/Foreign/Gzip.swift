@@ -69,7 +69,9 @@ package enum Gzip {
     private static func headerByteCount(_ input: ArraySlice<UInt8>) throws(ShardError) -> Int {
         let fixed = try input.part(0, 10, "gzip header")
         let method = fixed[fixed.startIndex + 2]
-        guard method == 8 else { throw .unsupportedFeature("gzip compression method \(method), only 8 (deflate) is read") }
+        guard method == 8 else {
+            throw .unsupportedFeature("gzip compression method \(method), only 8 (deflate) is read")
+        }
         let flags = fixed[fixed.startIndex + 3]
         guard flags & 0xE0 == 0 else { throw .unsupportedFeature("gzip header flags \(flags), only 0...31 are known") }
         var offset = 10

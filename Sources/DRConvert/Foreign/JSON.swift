@@ -138,6 +138,7 @@ private struct JSONParser {
             position += 1
             return .array(values)
         }
+        values.reserveCapacity(4)  // most arrays here are small: crops, operations, captions
         while true {
             values.append(try value(depth: depth + 1))
             skipBlanks()

@@ -5,7 +5,9 @@ extension ArraySlice<UInt8> {
     /// The bytes `[offset, offset + byteCount)` of this slice, without a copy.
     ///
     /// - Throws: `.truncated` if they are not all there; `what` names them in the message.
-    func part(_ offset: Int, _ byteCount: Int, _ what: @autoclosure () -> String) throws(ShardError) -> ArraySlice<UInt8> {
+    func part(_ offset: Int, _ byteCount: Int, _ what: @autoclosure () -> String) throws(ShardError) -> ArraySlice<
+        UInt8
+    > {
         guard offset >= 0, byteCount >= 0, offset <= count, byteCount <= count - offset else {
             throw .truncated("\(what()) needs \(byteCount) bytes at \(offset), \(count) bytes are there")
         }

@@ -18,7 +18,8 @@ package enum NpyReader {
         }
         let version = try bytes.small(6, 2, "npy version")
         guard [1, 2, 3].contains(version) else {
-            throw .unsupportedVersion("npy version \(version & 255).\(version >> 8), versions 1.0, 2.0 and 3.0 are read")
+            throw .unsupportedVersion(
+                "npy version \(version & 255).\(version >> 8), versions 1.0, 2.0 and 3.0 are read")
         }
         let lengthByteCount = version == 1 ? 2 : 4
         let headerByteCount = try bytes.small(8, lengthByteCount, "npy header length")

@@ -23,10 +23,19 @@ struct PickleMachine {
         var elementCount: Int
     }
 
-    private enum Global { case rebuildTensor, orderedDictionary, storage(ElementType) }
+    private enum Global {
+        case rebuildTensor, orderedDictionary
+        case storage(ElementType)
+    }
 
     private indirect enum Value {
-        case none, bool(Bool), int(Int), string(String), global(Global), storage(Storage), tensor(Tensor)
+        case none
+        case bool(Bool)
+        case int(Int)
+        case string(String)
+        case global(Global)
+        case storage(Storage)
+        case tensor(Tensor)
         /// `depth` counts tuples inside tuples, so that no input can build a value too deep to let go of.
         case tuple([Value], depth: Int)
         case dictionary([(key: String, tensor: Tensor)])
@@ -78,7 +87,8 @@ struct PickleMachine {
         guard machine.offset == bytes.count else {
             throw .corrupt("\(bytes.count - machine.offset) bytes after the end of the pickle")
         }
-        guard machine.stack.count == 1, machine.marks.isEmpty, case .dictionary(let entries)? = machine.stack.last else {
+        guard machine.stack.count == 1, machine.marks.isEmpty, case .dictionary(let entries)? = machine.stack.last
+        else {
             let found = machine.stack.last?.kind ?? "nothing"
             throw .unsupportedFeature("refused: the pickle holds \(found), only a dictionary of tensors is read")
         }
@@ -292,7 +302,8 @@ extension PickleMachine {
             guard case .none = arguments[6] else { throw .unsupportedFeature("refused: a tensor with metadata") }
         }
         return Tensor(
-            element: storage.element, storageKey: storage.key, storageElementCount: storage.elementCount, offset: offset,
+            element: storage.element, storageKey: storage.key, storageElementCount: storage.elementCount,
+            offset: offset,
             shape: try extents(shape), strides: try extents(strides))
     }
 

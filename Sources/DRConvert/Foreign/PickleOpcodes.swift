@@ -1,7 +1,8 @@
 /// Names of pickle opcodes, for messages about those that are refused. Source: CPython Lib/pickletools.py.
 enum PickleOpcodes {
     private static let names: [UInt8: String] = [
-        0x30: "POP", 0x31: "POP_MARK", 0x32: "DUP", 0x42: "BINBYTES", 0x43: "SHORT_BINBYTES", 0x46: "FLOAT", 0x47: "BINFLOAT",
+        0x30: "POP", 0x31: "POP_MARK", 0x32: "DUP", 0x42: "BINBYTES", 0x43: "SHORT_BINBYTES", 0x46: "FLOAT",
+        0x47: "BINFLOAT",
         0x49: "INT", 0x4C: "LONG", 0x50: "PERSID", 0x53: "STRING", 0x54: "BINSTRING", 0x55: "SHORT_BINSTRING",
         0x56: "UNICODE", 0x5D: "EMPTY_LIST", 0x61: "APPEND", 0x62: "BUILD", 0x64: "DICT", 0x65: "APPENDS", 0x67: "GET",
         0x69: "INST", 0x6C: "LIST", 0x6F: "OBJ", 0x70: "PUT", 0x81: "NEWOBJ", 0x82: "EXT1", 0x83: "EXT2", 0x84: "EXT4",

@@ -2,9 +2,9 @@ internal import CArchive
 package import DRShardFormat
 
 #if canImport(Glibc)
-internal import Glibc
+    internal import Glibc
 #else
-internal import Darwin
+    internal import Darwin
 #endif
 
 /// One regular file in a tar.
@@ -57,7 +57,8 @@ package struct TarMember: Sendable, Equatable {
         self.memberByteLimit = memberByteLimit
         fileByteCount = UInt64(clamping: status.st_size)
         // SAFETY: the handle is valid; libarchive reads from the descriptor, which deinit closes after it.
-        let isOpen = unsafe archive_read_support_format_tar(archive) == ARCHIVE_OK
+        let isOpen =
+            unsafe archive_read_support_format_tar(archive) == ARCHIVE_OK
             && archive_read_open_fd(archive, file, 1 << 18) == ARCHIVE_OK
         guard isOpen else { throw failure("cannot be read as tar") }
     }
@@ -151,7 +152,9 @@ package struct TarMember: Sendable, Equatable {
     private func checkEnd() throws(ShardError) {
         var block = [UInt8](repeating: 1, count: 512)
         // SAFETY: pread fills at most the count of the buffer it is given.
-        let count = unsafe block.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, off_t(nextHeader)) }
+        let count = unsafe block.withUnsafeMutableBytes {
+            unsafe pread(file, $0.baseAddress, $0.count, off_t(nextHeader))
+        }
         guard count == 512 else {
             throw place(.truncated("tar ends after \(fileByteCount) bytes without its end mark"), at: nextHeader)
         }
@@ -172,7 +175,9 @@ package struct TarMember: Sendable, Equatable {
         var start = [UInt8](repeating: 0, count: 4)
         // SAFETY: pread fills at most the count of the buffer it is given.
         _ = unsafe start.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
-        let magics: [[UInt8]] = [[0x1F, 0x8B], [0x28, 0xB5, 0x2F, 0xFD], [0x42, 0x5A, 0x68], [0xFD, 0x37, 0x7A, 0x58]]
+        let magics: [[UInt8]] = [
+            [0x1F, 0x8B], [0x28, 0xB5, 0x2F, 0xFD], [0x42, 0x5A, 0x68], [0xFD, 0x37, 0x7A, 0x58],
+        ]
         if nextHeader == 0, magics.contains(where: { start.starts(with: $0) }) {
             return place(.unsupportedFeature("a compressed tar; decompress it first"), at: 0)
         }

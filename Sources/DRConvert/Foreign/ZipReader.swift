@@ -40,7 +40,9 @@ package struct ZipReader {
         var position = directory.offset
         for _ in 0..<directory.entryCount {
             let (entry, next) = try Self.entry(bytes, at: position, end: directory.end)
-            guard names.insert(entry.name).inserted else { throw .corrupt("zip has two members named \"\(entry.name)\"") }
+            guard names.insert(entry.name).inserted else {
+                throw .corrupt("zip has two members named \"\(entry.name)\"")
+            }
             entries.append(entry)
             position = next
         }
@@ -49,7 +51,9 @@ package struct ZipReader {
         }
         var free = 0
         for entry in entries.sorted(by: { $0.headerOffset < $1.headerOffset }) {
-            guard entry.headerOffset >= free else { throw ShardError.corrupt("overlaps another member").inside(entry.name) }
+            guard entry.headerOffset >= free else {
+                throw ShardError.corrupt("overlaps another member").inside(entry.name)
+            }
             free = entry.dataOffset + entry.compressedByteCount
         }
         guard free <= directory.offset else {
@@ -155,7 +159,8 @@ package struct ZipReader {
         return nil
     }
 
-    private static func entry(_ bytes: ArraySlice<UInt8>, at position: Int, end: Int) throws(ShardError) -> (Entry, Int) {
+    private static func entry(_ bytes: ArraySlice<UInt8>, at position: Int, end: Int) throws(ShardError) -> (Entry, Int)
+    {
         let what = "zip directory"
         let header = try bytes[..<(bytes.startIndex + end)].part(position, 46, what)
         guard header.has([0x50, 0x4B, 1, 2]) else { throw .corrupt("no zip directory entry at byte \(position)") }

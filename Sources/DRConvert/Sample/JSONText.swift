@@ -1,0 +1,31 @@
+/// JSON text as Python's `json.dumps` writes it: ASCII only, a blank after `:` and `,`.
+enum JSONText {
+    static func string(_ text: String) -> String {
+        var result = "\""
+        for unit in text.utf16 {
+            switch unit {
+            case 0x22: result += "\\\""
+            case 0x5C: result += "\\\\"
+            case 0x0A: result += "\\n"
+            case 0x20...0x7E: result.unicodeScalars.append(Unicode.Scalar(UInt8(unit)))
+            default:
+                let digits = String(unit, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return result + "\""
+    }
+
+    static func array(_ elements: [String]) -> String { "[" + elements.joined(separator: ", ") + "]" }
+
+    static func object(_ members: [(key: String, value: String)]) -> String {
+        "{" + members.map { string($0.key) + ": " + $0.value }.joined(separator: ", ") + "}"
+    }
+
+    static func augmentation(_ record: AugmentationRecord) -> String {
+        let crop = record.crop
+        let box = array([crop.top, crop.left, crop.height, crop.width].map { String($0) })
+        let operations = record.randAugment.map { array($0.map { array([String($0.op), String($0.magnitude)]) }) }
+        return array([box, operations ?? "null"])
+    }
+}
