@@ -67,7 +67,8 @@ package final class DRSampleDecoder {
             let text = try Self.matrix("text_emb", &arrays)
             guard image.element == text.element, image.shape[1] == text.shape[1] else {
                 throw .schemaMismatch(
-                    "image_emb is \(image.element.rawValue) \(image.shape), text_emb is \(text.element.rawValue) \(text.shape)"
+                    "image_emb is \(image.element.rawValue) \(image.shape), "
+                        + "text_emb is \(text.element.rawValue) \(text.shape)"
                 )
             }
             return DRSample(
@@ -78,18 +79,23 @@ package final class DRSampleDecoder {
         var result = sample
         if let member = try required("paug.json", group) {
             result.augmentations = try inMember(member, group) { () throws(ShardError) in
-                let document = try SampleText.json(member, &loneSurrogateCount)
-                guard let value = document["param_aug"] else { throw .schemaMismatch("there is no \"param_aug\"") }
-                let records = try AugmentationRecord.list(value)
-                guard records.count == sample.imageEmbeddings.shape[0] else {
-                    throw .schemaMismatch(
-                        "param_aug has \(records.count) entries, image_emb has \(sample.imageEmbeddings.shape[0]) rows")
-                }
-                return records
+                try Self.augmentations(member, viewCount: sample.imageEmbeddings.shape[0], &loneSurrogateCount)
             }
         }
         result.loneSurrogateCount = loneSurrogateCount
         return result
+    }
+
+    private static func augmentations(
+        _ member: SampleGroup.Member, viewCount: Int, _ loneSurrogateCount: inout Int
+    ) throws(ShardError) -> [AugmentationRecord] {
+        let document = try SampleText.json(member, &loneSurrogateCount)
+        guard let value = document["param_aug"] else { throw .schemaMismatch("there is no \"param_aug\"") }
+        let records = try AugmentationRecord.list(value)
+        guard records.count == viewCount else {
+            throw .schemaMismatch("param_aug has \(records.count) entries, image_emb has \(viewCount) rows")
+        }
+        return records
     }
 
     /// The embedding file: npz rather than bfloat16 where both are there, as the reference reader has it.

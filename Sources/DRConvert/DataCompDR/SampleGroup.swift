@@ -9,6 +9,13 @@ package struct SampleGroup: Sendable {
         package let bytes: [UInt8]
         /// Position of the first byte in the tar file.
         package let dataPosition: UInt64
+
+        package init(suffix: String, name: String, bytes: [UInt8], dataPosition: UInt64) {
+            self.suffix = suffix
+            self.name = name
+            self.bytes = bytes
+            self.dataPosition = dataPosition
+        }
     }
 
     /// The folder, if any, and the file's name up to its first dot.
@@ -76,7 +83,8 @@ package final class SampleGroupReader {
             guard members.count < Self.maximumMemberCount, byteCount <= Self.maximumByteCount else {
                 throw place(
                     .limitExceeded(
-                        "sample \"\(key)\" has more than \(Self.maximumMemberCount) members or \(Self.maximumByteCount) bytes"
+                        "sample \"\(key)\" has more than \(Self.maximumMemberCount) members "
+                            + "or \(Self.maximumByteCount) bytes"
                     ))
             }
             var bytes: [UInt8] = []

@@ -8,8 +8,8 @@ package enum NpyReader {
     /// Reads an array without copying its data.
     ///
     /// - Throws: `.truncated` if header or data are short; `.corrupt` for a header that NumPy does not write or bytes
-    ///   after the data; `.unsupportedVersion`; `.unsupportedFeature` for big-endian, object, structured and other types,
-    ///   and for column-major order of two axes or more; `.limitExceeded` for a header above 64 KiB.
+    ///   after the data; `.unsupportedVersion`; `.unsupportedFeature` for big-endian, object, structured and other
+    ///   types, and for column-major order of two axes or more; `.limitExceeded` for a header above 64 KiB.
     package static func read(_ bytes: ArraySlice<UInt8>) throws(ShardError) -> ForeignArray {
         let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
         guard bytes.has(magic) else {

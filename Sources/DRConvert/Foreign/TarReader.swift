@@ -31,6 +31,8 @@ package struct TarMember: Sendable, Equatable {
     private var current: TarMember?
     /// Where the next header must begin: after the last member's data, padded to whole blocks of 512 bytes.
     private var nextHeader: UInt64 = 0
+    /// The last entry was a link that declares a size, after which data may follow or not: no telling where it ends.
+    private var isEndUnknown = false
     private var hasEnded = false
 
     /// - Parameters:
@@ -60,7 +62,7 @@ package struct TarMember: Sendable, Equatable {
         let isOpen =
             unsafe archive_read_support_format_tar(archive) == ARCHIVE_OK
             && archive_read_open_fd(archive, file, 1 << 18) == ARCHIVE_OK
-        guard isOpen else { throw failure("cannot be read as tar") }
+        guard isOpen else { throw headerFailure() }
     }
 
     deinit {
@@ -132,6 +134,7 @@ package struct TarMember: Sendable, Equatable {
         else { throw place(.corrupt("tar member with no name, or one that is not UTF-8"), at: position) }
         let member = TarMember(name: name, byteCount: Int(clamping: size), dataPosition: position)
         nextHeader = position
+        isEndUnknown = !isRegular && size > 0
         guard size > 0 else { return isRegular ? member : nil }
         guard isRegular else { return nil }
         guard unsafe archive_entry_sparse_count(entry) == 0 else {
@@ -150,12 +153,9 @@ package struct TarMember: Sendable, Equatable {
     /// A tar ends with two blocks of zeros. libarchive takes a file that just stops for a whole one; this does not. One
     /// block is enough, as for GNU tar.
     private func checkEnd() throws(ShardError) {
-        var block = [UInt8](repeating: 1, count: 512)
-        // SAFETY: pread fills at most the count of the buffer it is given.
-        let count = unsafe block.withUnsafeMutableBytes {
-            unsafe pread(file, $0.baseAddress, $0.count, off_t(nextHeader))
-        }
-        guard count == 512 else {
+        if isEndUnknown { return }
+        let block = bytes(at: nextHeader, 512)
+        guard block.count == 512 else {
             throw place(.truncated("tar ends after \(fileByteCount) bytes without its end mark"), at: nextHeader)
         }
         guard block.allSatisfy({ $0 == 0 }) else {
@@ -172,19 +172,42 @@ package struct TarMember: Sendable, Equatable {
 
     private func headerFailure() -> ShardError {
         if fileByteCount == 0 { return place(.truncated("tar of 0 bytes"), at: 0) }
-        var start = [UInt8](repeating: 0, count: 4)
-        // SAFETY: pread fills at most the count of the buffer it is given.
-        _ = unsafe start.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
+        let start = bytes(at: 0, 4)
         let magics: [[UInt8]] = [
             [0x1F, 0x8B], [0x28, 0xB5, 0x2F, 0xFD], [0x42, 0x5A, 0x68], [0xFD, 0x37, 0x7A, 0x58],
         ]
         if nextHeader == 0, magics.contains(where: { start.starts(with: $0) }) {
             return place(.unsupportedFeature("a compressed tar; decompress it first"), at: 0)
         }
-        guard nextHeader <= fileByteCount, fileByteCount - nextHeader >= 512 else {
+        if headersRunPastTheEnd() {
             return place(.truncated("tar of \(fileByteCount) bytes ends inside a header"), at: nextHeader)
         }
         return place(failure("damaged tar header"), at: nextHeader)
+    }
+
+    /// Whether the header at `nextHeader`, or one of the extension headers (pax, GNU long names) in front of it, is cut
+    /// off: libarchive gives no reason when a file ends between an extension header and the header it is for.
+    private func headersRunPastTheEnd() -> Bool {
+        var position = nextHeader
+        for _ in 0..<8 {
+            let header = bytes(at: position, 512)
+            guard header.count == 512 else { return true }
+            guard "xgLK".utf8.contains(header[156]),
+                let size = UInt64(String(decoding: header[124..<135], as: UTF8.self), radix: 8)
+            else { return false }
+            position += 512 + (size + 511) & ~511
+        }
+        return false
+    }
+
+    /// Up to `count` bytes of the file; fewer at its end.
+    private func bytes(at position: UInt64, _ count: Int) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: count)
+        // SAFETY: pread fills at most the count of the buffer it is given.
+        let read = unsafe buffer.withUnsafeMutableBytes {
+            unsafe pread(file, $0.baseAddress, $0.count, off_t(clamping: position))
+        }
+        return Array(buffer.prefix(max(read, 0)))
     }
 
     /// libarchive has no code of its own for a file that ends too soon, only words.

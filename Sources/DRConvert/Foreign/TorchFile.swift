@@ -1,6 +1,8 @@
 package import DRShardFormat
 
-/// A dictionary of tensors as `torch.save` writes it (the zip format of torch 1.6 and later). Runs no code from the file.
+/// A dictionary of tensors as `torch.save` writes it (the zip format of torch 1.6 and later).
+///
+/// Runs no code from the file.
 package enum TorchFile {
     /// The tensors of a `.pth` file, in file order. Their bytes share storage with the file.
     ///

@@ -1,9 +1,10 @@
 /// Captions out of common words: no sense, but the lengths, the alphabets and the odd characters of real ones.
 enum SampleWords {
     private static let subjects = """
-        dog cat woman man child boy girl bird horse group couple player cyclist painter dancer chef tourist farmer fisherman
-        teacher car truck train boat bicycle airplane house church bridge castle garden street market kitchen bedroom table
-        chair lamp clock vase cake pizza salad sandwich coffee bottle basket flower tree mountain lake river beach sunset
+        dog cat woman man child boy girl bird horse group couple player cyclist painter dancer chef tourist farmer
+        fisherman teacher car truck train boat bicycle airplane house church bridge castle garden street market kitchen
+        bedroom table chair lamp clock vase cake pizza salad sandwich coffee bottle basket flower tree
+        mountain lake river beach sunset
         """.split(whereSeparator: \.isWhitespace)
     private static let looks = """
         red blue green yellow black white brown golden old new small large tall wooden plastic empty crowded quiet sunny
@@ -13,8 +14,8 @@ enum SampleWords {
         standing sitting running walking jumping sleeping playing eating looking leaning riding floating resting waiting
         """.split(whereSeparator: \.isWhitespace)
     private static let places = """
-        on|the|grass next|to|a|wall in|front|of|a|window under|the|sky near|the|water at|night in|the|rain behind|a|fence
-        on|a|shelf in|a|field by|the|road with|a|ball
+        on|the|grass next|to|a|wall in|front|of|a|window under|the|sky near|the|water at|night in|the|rain
+        behind|a|fence on|a|shelf in|a|field by|the|road with|a|ball
         """.split(whereSeparator: \.isWhitespace).map { $0.split(separator: "|").joined(separator: " ") }
     private static let oddities = [
         "\u{1F525}\u{1F525}", "&amp; more", "caf\u{E9} cr\u{E8}me", "\u{65B0}\u{54C1} \u{9001}\u{6599}\u{7121}\u{6599}",

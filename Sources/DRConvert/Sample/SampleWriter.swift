@@ -9,7 +9,8 @@ package import DRShardFormat
 /// Writes a small data set in the layout of DataCompDR, out of a seed, so that drshard can be tried without a download.
 ///
 /// Everything in it is made up: embeddings have the geometry of CLIP and mean nothing, captions are word salad, and
-/// `sha256` is the hash of nothing. The same options give the same bytes with the same versions of libarchive and libdeflate.
+/// `sha256` is the hash of nothing. The same options give the same bytes with the same versions of libarchive and
+/// libdeflate.
 package struct SampleWriter {
     package enum Format: String, Sendable, CaseIterable {
         /// bfloat16 in `.pth.gz`, as DataCompDR-12M-bf16 has it.

@@ -9,7 +9,8 @@ package import DRShardFormat
 
 /// Writes a tar of regular files with fixed times, owners and modes: the same members give the same bytes.
 ///
-/// The file has its final name only after `finish()`; before that, and if it is never called, there is only `<path>.part`.
+/// The file has its final name only after `finish()`; before that there is only `<path>.part`, which goes away if
+/// `finish()` is never called.
 @safe package final class TarWriter {
     package enum Format { case ustar, pax, gnu }
 
@@ -42,11 +43,17 @@ package import DRShardFormat
     }
 
     /// Adds one file.
+    ///
+    /// - Throws: `.invalidArgument` for a name that is empty or not ASCII (libarchive writes others by the process's
+    ///   locale, and not at all in the "C" locale); `.io`.
     package func add(_ name: String, _ bytes: [UInt8]) throws(ShardError) {
+        guard !name.isEmpty, name.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+            throw .invalidArgument("tar member name \"\(name)\", only ASCII is written")
+        }
         // SAFETY: the entry is freed here; libarchive copies name and bytes before the calls return.
         guard let entry = unsafe archive_entry_new() else { throw .io("no memory for a tar entry") }
         defer { unsafe archive_entry_free(entry) }
-        unsafe archive_entry_set_pathname_utf8(entry, name)
+        unsafe archive_entry_set_pathname(entry, name)
         unsafe archive_entry_set_size(entry, la_int64_t(bytes.count))
         unsafe archive_entry_set_filetype(entry, 0o100000)  // regular file
         unsafe archive_entry_set_perm(entry, 0o644)
