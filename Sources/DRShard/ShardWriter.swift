@@ -72,6 +72,9 @@ public final class ShardWriter {
     /// Facts about this shard, for its footer.
     public var notes: [Note] = []
 
+    /// Where the shard goes.
+    public var path: String { sink.path }
+
     private let sink: any ByteSink
     private let header: FileHeader
     private let schemaBytes: [UInt8]
@@ -82,7 +85,6 @@ public final class ShardWriter {
     private var bufferedRows = 0
     private var rowSetDigest = SequenceDigest()
     private var seenIDs: Set<UInt128> = []
-    /// Ids of a resumed shard's rows are not re-read: duplicates are then found among new rows.
     private var failure: ShardError?
     private var isFinished = false
 

@@ -4,7 +4,7 @@ import Testing
 
 private let uid = "9e3930e6bb2783e8dfb66ff465e56ec4"
 
-private func matrix(_ rows: Int, _ element: ElementType = .float32, dims: Int = 2) -> ForeignArray {
+private func matrix(_ rows: Int, _ element: ElementType = .f32, dims: Int = 2) -> ForeignArray {
     ForeignArray(
         element: element, shape: [rows, dims], bytes: randomBytes(rows * dims * element.byteCount, seed: 1)[...])
 }
@@ -42,23 +42,23 @@ private func fails(_ suffix: String, _ text: String) throws -> ShardError {
             .init(top: 1, left: 2, height: 3, width: 4), .init(top: 0, left: 0, height: 1, width: 1),
         ])
     #expect(
-        sample.augmentations[0].randAugment == [
-            .init(op: 0, magnitude: 0), .init(op: 6, magnitude: -0.26999998092651367),
+        sample.augmentations[0].operations == [
+            .init(operation: 0, magnitude: 0), .init(operation: 6, magnitude: -0.26999998092651367),
         ])
-    #expect(sample.augmentations[1].randAugment == nil)
+    #expect(sample.augmentations[1].items.last == .null(kind: 2))
     #expect(sample.imageEmbeddings == matrix(2) && sample.textEmbeddings == matrix(2))
 }
 
 @Test func parametersMayBeAStringThatHoldsJSON() throws {
     let changed = try group(["paug.json": Array(#"{"param_aug": "[[[1,2,3,4],[[3,-30.5]]],[[1,2,3,4],[]]]"}"#.utf8)])
-    #expect(try decode(changed).augmentations[0].randAugment == [.init(op: 3, magnitude: -30.5)])
+    #expect(try decode(changed).augmentations[0].operations == [.init(operation: 3, magnitude: -30.5)])
     #expect(try fails("paug.json", #"{"param_aug": "[[["}"#).code == .truncated)
 }
 
 @Test func embeddingsAreReadFromEveryContainer() throws {
     let arrays = [
-        (name: "image_emb", array: matrix(2, .bfloat16)), (name: "text_emb", array: matrix(6, .bfloat16)),
-        (name: "x", array: matrix(1, .int64)),
+        (name: "image_emb", array: matrix(2, .bf16)), (name: "text_emb", array: matrix(6, .bf16)),
+        (name: "x", array: matrix(1, .i64)),
     ]
     let torch = try TorchWriter.write(arrays)
     for changes in [["npz": nil, "pth": torch], ["npz": nil, "pth.gz": try Deflate.compress(torch, as: .gzip)]] {
@@ -67,7 +67,7 @@ private func fails(_ suffix: String, _ text: String) throws -> ShardError {
         #expect(sample.otherArrays.map(\.name) == ["x"])
     }
     // float32 is preferred where both are there.
-    #expect(try decode(try group(["pth": torch])).imageEmbeddings.element == .float32)
+    #expect(try decode(try group(["pth": torch])).imageEmbeddings.element == .f32)
     #expect(failure { try decode(try group(["npz": nil, "pth": Array(torch.dropLast())])) }.code == .truncated)
 }
 
@@ -122,12 +122,12 @@ func parametersOfAnotherShapeAreCorruptAndTheirPlaceIsNamed(_ list: String, _ re
 }
 
 @Test func embeddingsOfAnotherTypeRankOrWidthDoNotMatch() throws {
-    let vector = ForeignArray(element: .float32, shape: [2], bytes: matrix(1).bytes)
+    let vector = ForeignArray(element: .f32, shape: [2], bytes: matrix(1).bytes)
     let wrong: [[UInt8]] = [
         try npz(("image_emb", matrix(2))), try npz(("image_emb", matrix(2)), ("text_emb", matrix(2, dims: 3))),
         try npz(("image_emb", matrix(2)), ("text_emb", vector)),
-        try npz(("image_emb", matrix(2)), ("text_emb", matrix(2, .float16))),
-        try npz(("image_emb", matrix(2, .float64)), ("text_emb", matrix(2, .float64))),
+        try npz(("image_emb", matrix(2)), ("text_emb", matrix(2, .f16))),
+        try npz(("image_emb", matrix(2, .f64)), ("text_emb", matrix(2, .f64))),
         try npz(("image_emb", matrix(0)), ("text_emb", matrix(2))),
     ]
     for bytes in wrong {

@@ -60,10 +60,11 @@ private func cosine(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double 
                 #expect(sample.imageEmbeddings.shape == [3, 64] && sample.textEmbeddings.shape == [3, 64])
                 for record in sample.augmentations {
                     let original = try #require(caption.originalSize)
-                    #expect(Int(record.crop.top) + Int(record.crop.height) <= original.height)
-                    #expect(Int(record.crop.left) + Int(record.crop.width) <= original.width)
-                    for operation in try #require(record.randAugment) {
-                        let known = SampleAugmentation.magnitudes[Int(operation.op)]
+                    let crop = try #require(record.crop)
+                    #expect(Int(crop.top) + Int(crop.height) <= original.height)
+                    #expect(Int(crop.left) + Int(crop.width) <= original.width)
+                    for operation in record.operations {
+                        let known = SampleAugmentation.magnitudes[Int(operation.operation)]
                         #expect(abs(operation.magnitude) == known.value && (known.isSigned || operation.magnitude >= 0))
                     }
                 }

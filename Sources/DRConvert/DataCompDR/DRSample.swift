@@ -9,7 +9,7 @@ package struct DRSample: Sendable {
     package var url: String?
     package var syntheticCaptions: [String]
     /// One per row of `imageEmbeddings`; empty if `paug.json` may be missing and is.
-    package var augmentations: [AugmentationRecord]
+    package var augmentations: [Augmentation]
     /// `[views, dims]`, in the file's own element type.
     package var imageEmbeddings: ForeignArray
     /// `[captions, dims]`: the real caption first, then the synthetic ones.
@@ -67,8 +67,8 @@ package final class DRSampleDecoder {
             let text = try Self.matrix("text_emb", &arrays)
             guard image.element == text.element, image.shape[1] == text.shape[1] else {
                 throw .schemaMismatch(
-                    "image_emb is \(image.element.rawValue) \(image.shape), "
-                        + "text_emb is \(text.element.rawValue) \(text.shape)"
+                    "image_emb is \(image.element) \(image.shape), "
+                        + "text_emb is \(text.element) \(text.shape)"
                 )
             }
             return DRSample(
@@ -88,10 +88,10 @@ package final class DRSampleDecoder {
 
     private static func augmentations(
         _ member: SampleGroup.Member, viewCount: Int, _ loneSurrogateCount: inout Int
-    ) throws(ShardError) -> [AugmentationRecord] {
+    ) throws(ShardError) -> [Augmentation] {
         let document = try SampleText.json(member, &loneSurrogateCount)
         guard let value = document["param_aug"] else { throw .schemaMismatch("there is no \"param_aug\"") }
-        let records = try AugmentationRecord.list(value)
+        let records = try AugmentationList.parse(value)
         guard records.count == viewCount else {
             throw .schemaMismatch("param_aug has \(records.count) entries, image_emb has \(viewCount) rows")
         }
@@ -141,8 +141,8 @@ package final class DRSampleDecoder {
             throw .schemaMismatch("there is no \"\(name)\" among \(names.isEmpty ? "no arrays" : names)")
         }
         let array = arrays.remove(at: index).array
-        guard [.float16, .bfloat16, .float32].contains(array.element) else {
-            throw .schemaMismatch("\(name) is \(array.element.rawValue), expected float16, bfloat16 or float32")
+        guard [.f16, .bf16, .f32].contains(array.element) else {
+            throw .schemaMismatch("\(name) is \(array.element), expected float16, bfloat16 or float32")
         }
         guard array.shape.count == 2, array.shape.allSatisfy({ $0 > 0 }) else {
             throw .schemaMismatch("\(name) has shape \(array.shape), expected [rows, dims] of at least 1")

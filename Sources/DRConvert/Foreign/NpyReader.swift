@@ -50,8 +50,8 @@ package enum NpyReader {
     }
 
     private static let elementTypes: [String: ElementType] = [
-        "b1": .bool, "u1": .uint8, "i1": .int8, "u2": .uint16, "i2": .int16, "u4": .uint32, "i4": .int32,
-        "u8": .uint64, "i8": .int64, "f2": .float16, "f4": .float32, "f8": .float64,
+        "u1": .u8, "i1": .i8, "u2": .u16, "i2": .i16, "u4": .u32, "i4": .i32,
+        "u8": .u64, "i8": .i64, "f2": .f16, "f4": .f32, "f8": .f64,
     ]
 
     private static func elementType(_ descriptor: String) throws(ShardError) -> ElementType {

@@ -266,9 +266,9 @@ struct PickleMachine {
 
 extension PickleMachine {
     private static let storages: [String: ElementType] = [
-        "BoolStorage": .bool, "ByteStorage": .uint8, "CharStorage": .int8, "ShortStorage": .int16, "IntStorage": .int32,
-        "LongStorage": .int64, "HalfStorage": .float16, "BFloat16Storage": .bfloat16, "FloatStorage": .float32,
-        "DoubleStorage": .float64,
+        "ByteStorage": .u8, "CharStorage": .i8, "ShortStorage": .i16, "IntStorage": .i32,
+        "LongStorage": .i64, "HalfStorage": .f16, "BFloat16Storage": .bf16, "FloatStorage": .f32,
+        "DoubleStorage": .f64,
     ]
 
     private static func global(_ module: String, _ name: String) throws(ShardError) -> Global {

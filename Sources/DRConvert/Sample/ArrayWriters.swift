@@ -14,11 +14,11 @@ package enum NpzWriter {
     /// One array as `.npy`, version 1.0.
     package static func npy(_ array: ForeignArray) throws(ShardError) -> [UInt8] {
         let types: [ElementType: String] = [
-            .bool: "|b1", .uint8: "|u1", .int8: "|i1", .uint16: "<u2", .int16: "<i2", .uint32: "<u4", .int32: "<i4",
-            .uint64: "<u8", .int64: "<i8", .float16: "<f2", .float32: "<f4", .float64: "<f8",
+            .u8: "|u1", .i8: "|i1", .u16: "<u2", .i16: "<i2", .u32: "<u4", .i32: "<i4",
+            .u64: "<u8", .i64: "<i8", .f16: "<f2", .f32: "<f4", .f64: "<f8",
         ]
         guard let type = types[array.element] else {
-            throw .invalidArgument("npy cannot hold \(array.element.rawValue)")
+            throw .invalidArgument("npy cannot hold \(array.element)")
         }
         let extents = array.shape.map(String.init).joined(separator: ", ") + (array.shape.count == 1 ? "," : "")
         var header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(extents)), }"
@@ -47,9 +47,9 @@ package enum TorchWriter {
     }
 
     private static let storages: [ElementType: String] = [
-        .bool: "BoolStorage", .uint8: "ByteStorage", .int8: "CharStorage", .int16: "ShortStorage", .int32: "IntStorage",
-        .int64: "LongStorage", .float16: "HalfStorage", .bfloat16: "BFloat16Storage", .float32: "FloatStorage",
-        .float64: "DoubleStorage",
+        .u8: "ByteStorage", .i8: "CharStorage", .i16: "ShortStorage", .i32: "IntStorage",
+        .i64: "LongStorage", .f16: "HalfStorage", .bf16: "BFloat16Storage", .f32: "FloatStorage",
+        .f64: "DoubleStorage",
     ]
 
     static func pickle(_ arrays: [(name: String, array: ForeignArray)]) throws(ShardError) -> [UInt8] {
@@ -57,7 +57,7 @@ package enum TorchWriter {
         output.text("}(")
         for (index, (name, array)) in arrays.enumerated() {
             guard let storage = storages[array.element] else {
-                throw .invalidArgument("torch has no storage of \(array.element.rawValue)")
+                throw .invalidArgument("torch has no storage of \(array.element)")
             }
             string(name, &output)
             output.text("ctorch._utils\n_rebuild_tensor_v2\n((")

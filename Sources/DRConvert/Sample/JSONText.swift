@@ -1,3 +1,5 @@
+internal import DRShardFormat
+
 /// JSON text as Python's `json.dumps` writes it: ASCII only, a blank after `:` and `,`.
 enum JSONText {
     static func string(_ text: String) -> String {
@@ -22,10 +24,8 @@ enum JSONText {
         "{" + members.map { string($0.key) + ": " + $0.value }.joined(separator: ", ") + "}"
     }
 
-    static func augmentation(_ record: AugmentationRecord) -> String {
-        let crop = record.crop
-        let box = array([crop.top, crop.left, crop.height, crop.width].map { String($0) })
-        let operations = record.randAugment.map { array($0.map { array([String($0.op), String($0.magnitude)]) }) }
-        return array([box, operations ?? "null"])
+    static func augmentation(_ box: Augmentation.Box, _ operations: [Augmentation.Operation]) -> String {
+        let sides = array([box.top, box.left, box.height, box.width].map { String($0) })
+        return array([sides, array(operations.map { array([String($0.operation), String($0.magnitude)]) })])
     }
 }

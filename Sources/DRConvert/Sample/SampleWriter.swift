@@ -114,7 +114,8 @@ package struct SampleWriter {
         try reinforced.add("\(uid).syn.json", Array(JSONText.object([("syn_text", JSONText.array(texts))]).utf8))
         var augmentations: [String] = []
         for _ in 0..<options.viewCount {
-            augmentations.append(JSONText.augmentation(SampleAugmentation.record(original, &generator)))
+            let drawn = SampleAugmentation.draw(original, &generator)
+            augmentations.append(JSONText.augmentation(drawn.box, drawn.operations))
         }
         let list = JSONText.object([("param_aug", JSONText.array(augmentations))])
         try reinforced.add("\(uid).paug.json", Array(list.utf8))
@@ -142,7 +143,7 @@ package struct SampleWriter {
             }
         }
         return ForeignArray(
-            element: options.format == .bfloat16 ? .bfloat16 : .float32, shape: [rows.count, options.dims],
+            element: options.format == .bfloat16 ? .bf16 : .f32, shape: [rows.count, options.dims],
             bytes: output.bytes[...])
     }
 

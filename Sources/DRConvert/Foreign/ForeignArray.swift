@@ -1,16 +1,4 @@
-/// What one element of a foreign array is: little-endian, in the file's own width.
-package enum ElementType: String, Sendable, CaseIterable {
-    case bool, uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, bfloat16, float32, float64
-
-    package var byteCount: Int {
-        switch self {
-        case .bool, .uint8, .int8: 1
-        case .uint16, .int16, .float16, .bfloat16: 2
-        case .uint32, .int32, .float32: 4
-        case .uint64, .int64, .float64: 8
-        }
-    }
-}
+package import DRShardFormat
 
 /// A dense array in row-major order, as it lay in a foreign file.
 package struct ForeignArray: Sendable, Equatable {
