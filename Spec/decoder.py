@@ -186,8 +186,12 @@ def main(arguments):
     if command == "vectors":
         import decoder_verify
         return decoder_verify.run_vectors(path)
-    with open(path, "rb") as file:
-        data = file.read()
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        print(f"I/O: {error}", file=sys.stderr)
+        return 1
     if command == "verify":
         import decoder_verify
         findings = decoder_verify.verify(data)

@@ -1,6 +1,7 @@
 """Appendix A of FORMAT.md: every byte of a shard, with its position, field and meaning."""
 import textwrap
 
+import decoder_verify
 from decoder import *
 
 POSITION_WIDTH, BYTES_WIDTH, WIDTH = 6, 37, 110
@@ -98,7 +99,9 @@ def field_value(name, value):
 
 
 def explain(data):
-    """The listing of a shard that can be opened."""
+    """The listing of a shard in which the verifier finds nothing; else its first finding."""
+    for finding in decoder_verify.verify(data):
+        raise finding
     data = memoryview(data)
     shard = open_shard(data)
     listing = Listing(data)
@@ -156,8 +159,6 @@ def record_value(record, field, kind, raw):
 def explain_block(listing, shard, pages):
     position = listing.position
     header = read_block_header(listing.data[position:position + 64], position, "block", shard_tag=shard.tag)
-    if block_byte_count(header) > len(listing.data) - 64 - position:
-        raise Truncated("block", position, "R-BLOCK-5: it does not end before the tail")
     listing.title(block_title(header, pages.get(position), shard))
     flags = " + ".join(name for bit, name in ((MISSING, "missing"), (PACKED, "packed")) if header.flags & bit)
     listing.layout(BLOCK_HEADER, {
@@ -166,7 +167,7 @@ def explain_block(listing, shard, pages):
         "encoding": f"= {header.encoding} ({ENCODING_NAMES.get(header.encoding, 'unknown')})" if header.kind == PAGE else None,
     }, hidden=set(BLOCK_HEADER.names) - MEANINGFUL[header.kind], key=header.kind)
     end = position + block_byte_count(header)
-    if header.kind == PAGE and position in pages:
+    if header.kind == PAGE:
         explain_page(listing, shard, pages[position])
     elif header.kind == INDEX:
         for number in range(header.payload_byte_count // INDEX_ENTRY_BYTE_COUNT):
@@ -202,7 +203,6 @@ def variants(header):
 
 def explain_page(listing, shard, page):
     """The prologue's tables and the units; the cells of a unit that is compressed have no bytes of their own."""
-    check_encoding_and_codec(page)
     header, column, prologue = page.header, page.column, read_prologue(shard, page)
     listing.note("prologue:")
     for name, byte_count in prologue_tables(header, column):

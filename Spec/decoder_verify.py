@@ -34,7 +34,8 @@ def verify(data):
     shard = findings.attempt(open_shard, data)
     complete = shard is not None
     header = shard.header if complete else findings.attempt(read_file_header, data)
-    if header is None:                                                  # without it there is no tag to walk by
+    if header is None:
+        walk_without_header(data, findings)
         return findings
     start = 64 + pad64(header.schema_byte_count)
     end = shard.end if complete else end_of_blocks(data)
@@ -59,6 +60,14 @@ def verify(data):
         check_group_block(shard, group, blocks, findings)
         check_cells(shard, group, chunk_pages, findings)
     return findings
+
+
+def walk_without_header(data, findings):
+    """11: the tail has the tag as well, and the footer the size of the schema."""
+    tail = findings.attempt(read_tail, data) if len(data) >= 128 else None
+    footer = findings.attempt(read_footer_lengths, data, tail) if tail else None
+    if footer:
+        walk(data, 64 + pad64(footer.prefix.schema_byte_count), len(data) - 64, tail.shard_tag, findings)
 
 
 def end_of_blocks(data):
@@ -119,10 +128,10 @@ def check_block(data, position, header, findings):
     covered = data[prologue_at:prologue_at + header.prologue_byte_count] if header.kind == PAGE \
         else data[payload_at:payload_at + header.payload_byte_count]
     what = "prologue" if header.kind == PAGE else "payload"
-    findings.attempt(check_crc, covered, header.checksum, f"{what} of a {name}", prologue_at, f"the checksum of the {what}")
-    findings.attempt(check_zero, data, prologue_at + header.prologue_byte_count, payload_at, f"padding of a {name}")
+    findings.attempt(check_crc, covered, header.checksum, f"{name} ({what})", prologue_at, f"the checksum of the {what}")
+    findings.attempt(check_zero, data, prologue_at + header.prologue_byte_count, payload_at, f"{name} (padding)")
     findings.attempt(check_zero, data, payload_at + header.payload_byte_count, position + block_byte_count(header),
-                     f"padding or slack of a {name}")
+                     f"{name} (padding or slack)")
 
 
 # ---------------------------------------------------------------- what the walk must have met (R-VAL-4)
@@ -162,9 +171,10 @@ def find_pages(shard, group, chunk, blocks, findings):
     entries = [(position, shard.data[position:position + 64], position) for position, block in blocks.items()
                if (block.kind, block.group, block.column, block.first_variant) ==
                (PAGE, group.group, chunk.column, chunk.first_variant)]
-    if not entries:
-        return None
-    return findings.attempt(check_pages, shard, group, chunk, entries, f"pages of {chunk.name}", entries[0][0])
+    try:
+        return check_pages(shard, group, chunk, entries, f"pages of {chunk.name}", 0) if entries else None
+    except ShardError:
+        return None                                                     # the finding about the index stands for it
 
 
 def check_order(shard, blocks, chunk_pages, complete, findings):
@@ -179,6 +189,8 @@ def check_order(shard, blocks, chunk_pages, complete, findings):
         claimed.add(position)
 
     for group in shard.groups:
+        if not complete:                                                # the group before it may not be known
+            cursor = group.position
         if group.position != cursor:
             findings.add(Corrupt(f"row group {group.group}", group.payload_position + 16,
                                  f"R-GROUP-4: position is {group.position}, and the group begins at {cursor}"))
@@ -202,7 +214,7 @@ def check_order(shard, blocks, chunk_pages, complete, findings):
     if complete:
         expect("footer", shard.end, 0, "R-FILE-1")
     for position, block in blocks.items():
-        if position not in claimed and (complete or block.kind != FOOTER):
+        if complete and position not in claimed:
             findings.add(Corrupt(KIND_NAMES.get(block.kind, "block"), position, "R-VAL-4: nothing refers to this block"))
 
 
