@@ -22,20 +22,23 @@ struct RowConverter {
         let views = try EmbeddingRows(sample.imageEmbeddings, name: "image_emb", storedAs: layout.storedElement)
         let texts = try EmbeddingRows(sample.textEmbeddings, name: "text_emb", storedAs: layout.storedElement)
         let columns = layout.columns
-        try writer.set(try RowConverter.bytes(hex: sample.uid, count: 16, what: "uid").span, column: columns.uid)
+        try writer.set(try RowConverter.bytes(hex: sample.uid, count: 16, what: "uid"), column: columns.uid)
         if let sha256 = sample.sha256 ?? caption?.sha256 {
-            try writer.set(try RowConverter.bytes(hex: sha256, count: 32, what: "sha256").span, column: columns.sha256)
+            try writer.set(try RowConverter.bytes(hex: sha256, count: 32, what: "sha256"), column: columns.sha256)
         } else {
             try writer.setMissing(column: columns.sha256)
         }
         if let url = sample.url { try writer.set(url, column: columns.url) } else { try writer.setMissing(column: columns.url) }
         for view in 0..<layout.viewCount {
-            try writer.set(sample.augmentations[view].serialized().span, column: columns.augmentation, variant: view)
-            try writer.set(views[view].span, column: columns.imageEmbedding, variant: view)
+            try writer.set(sample.augmentations[view].serialized(), column: columns.augmentation, variant: view)
+            let row = views[view]
+            try writer.set(row.span, column: columns.imageEmbedding, variant: view)
         }
-        try writer.set(texts[0].span, column: columns.realEmbedding)
+        let realRow = texts[0]
+        try writer.set(realRow.span, column: columns.realEmbedding)
         for i in 0..<layout.captionCount {
-            try writer.set(texts[1 + i].span, column: columns.syntheticEmbedding, variant: i)
+            let row = texts[1 + i]
+            try writer.set(row.span, column: columns.syntheticEmbedding, variant: i)
             try setText(sample.syntheticCaptions[i], text: columns.syntheticText, tokens: columns.syntheticTokens, variant: i, writer, &report)
         }
         report.loneSurrogates += sample.loneSurrogateCount
@@ -78,7 +81,7 @@ struct RowConverter {
             bytes.append(UInt8(truncatingIfNeeded: id))
             bytes.append(UInt8(truncatingIfNeeded: id >> 8))
         }
-        try writer.set(bytes.span, column: tokens, variant: variant)
+        try writer.set(bytes, column: tokens, variant: variant)
     }
 
     private mutating func setJoined(
@@ -99,7 +102,7 @@ struct RowConverter {
                 var bytes: [UInt8] = []
                 bytes.append(u32: UInt32(size.width))
                 bytes.append(u32: UInt32(size.height))
-                try writer.set(bytes.span, column: column)
+                try writer.set(bytes, column: column)
             } else {
                 try writer.setMissing(column: column)
             }
@@ -114,7 +117,7 @@ struct RowConverter {
             let container = caption.tar.split(separator: "/").last.map(String.init) ?? caption.tar
             let hash = image.map { Locator.Hash.crc32c(crc32c($0)) } ?? .none
             let locator = Locator(container: container, position: place.position, byteCount: UInt64(place.byteCount), hash: hash)
-            try writer.set(locator.serialized().span, column: column)
+            try writer.set(locator.serialized(), column: column)
         } else {
             try writer.set(image ?? [], column: column)
         }
