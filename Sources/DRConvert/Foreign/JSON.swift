@@ -76,6 +76,7 @@ private struct JSONParser {
 
     // MARK: characters
 
+    @inline(__always)
     private mutating func skipBlanks() {
         while position < bytes.count {
             switch bytes[position] {
@@ -86,8 +87,9 @@ private struct JSONParser {
     }
 
     /// The byte at the current position; the text may not end here.
+    @inline(__always)
     private func current() throws(ShardError) -> UInt8 {
-        guard position < bytes.count else { throw .truncated("JSON ends after \(bytes.count) bytes, inside a value") }
+        guard position < bytes.count else { throw failure("more") }
         return bytes[position]
     }
 

@@ -7,14 +7,14 @@ struct JSONNumber {
     /// Digits did not fit; only the text knows the number.
     private var isTooLong = false
 
+    @inline(__always)
     mutating func append(_ digit: UInt8, isFraction: Bool) {
-        let (product, overflow) = significand.multipliedReportingOverflow(by: 10)
-        let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
-        if overflow || carry || isTooLong {
+        // Below 2^64 / 10, so that one more digit fits whichever it is: 19 digits do.
+        guard significand < 1_844_674_407_370_955_161, !isTooLong else {
             isTooLong = true
             return
         }
-        significand = sum
+        significand = significand * 10 + UInt64(digit)
         if isFraction { exponent -= 1 }
     }
 
