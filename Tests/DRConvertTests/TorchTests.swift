@@ -73,7 +73,7 @@ private func dictionary(
 
 @Test func torchPickleCutOrDamagedAnywhereFailsCleanly() throws {
     let pickle = dictionary()
-    #expect(try read(try file(pickle)[...]) == ["a float32 [2, 2] \(Array(0..<16))"])
+    #expect(try read(try file(pickle)[...]) == ["a f32 [2, 2] \(Array(0..<16))"])
     for count in 0..<pickle.count { #expect(try fails(Array(pickle[..<count])).code == .truncated, "\(count)") }
     flipBits(pickle, expecting: nil) { try read(try file(Array($0))[...]) }
 }
@@ -173,9 +173,9 @@ func opcodesOutsideTheSubsetAreRefusedByName(_ opcode: UInt8, _ name: String) th
     #expect(try fails(dictionary(storage: storage(key: "../data.pkl"))).code == .corrupt)
     #expect(try fails(dictionary(strides: [1])).code == .corrupt)
     #expect(
-        try read(try file(dictionary(offset: 1, shape: [3], strides: [1]))[...]) == ["a float32 [3] \(Array(4..<16))"])
+        try read(try file(dictionary(offset: 1, shape: [3], strides: [1]))[...]) == ["a f32 [3] \(Array(4..<16))"])
     #expect(
-        try read(try file(dictionary(shape: [4, 1], strides: [1, 9]))[...]) == ["a float32 [4, 1] \(Array(0..<16))"])
+        try read(try file(dictionary(shape: [4, 1], strides: [1, 9]))[...]) == ["a f32 [4, 1] \(Array(0..<16))"])
     // Extents as numbers of 8 bytes whose product overflows.
     let huge = [0x8A, 8] + UInt64(1 << 62).bytes
     var pickle = dictionary()

@@ -26,7 +26,8 @@ package enum TarFolder {
         return name.hasSuffix(".tar") ? String(name.dropLast(4)) : name
     }
 
-    static func makeFolder(_ path: String) throws(ShardError) {
+    /// Makes a folder, and those above it.
+    package static func makeFolder(_ path: String) throws(ShardError) {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {

@@ -22,7 +22,7 @@ struct BytePairVocabulary: Sendable {
     ///   divided by a space.
     /// - Throws: `.corrupt` if it is no gzip file, or a line is no pair of symbols known by then.
     init(gzippedBytes: [UInt8]) throws(ShardError) {
-        let contents = try gunzip(gzippedBytes, maximumByteCount: Self.maximumByteCount)
+        let contents = try Gzip.decompress(gzippedBytes[...], limit: Self.maximumByteCount, with: try Inflater())
         let lines = contents.split(separator: 0x0A, omittingEmptySubsequences: false).dropFirst()
             .prefix(Self.maximumMergeCount)
         var pairs: [(left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)] = []

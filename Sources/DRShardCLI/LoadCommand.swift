@@ -1,0 +1,5 @@
+internal import ArgumentParser
+
+struct LoadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "load", abstract: "Load one epoch.")
+}
