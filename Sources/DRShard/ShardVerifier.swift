@@ -53,6 +53,7 @@ public struct ShardVerifier {
         }
         guard depth != .fast else { return }
         walk(reader)
+        if let reader { checkSide(reader) }
         if depth == .decode, let reader, findings.isEmpty { checkValues(reader) }
     }
 
@@ -161,6 +162,14 @@ public struct ShardVerifier {
         } catch { report(error, context) }
     }
 
+    /// A side shard has the rows of its base. Spec: [R-SIDE-2].
+    private mutating func checkSide(_ reader: ShardReader) {
+        guard let side = reader.schema.metadata.side else { return }
+        if side.rowSetDigest != reader.footer.rowSetDigest || side.rowCount != UInt64(reader.rowCount) {
+            report(.corrupt("the side shard does not have the rows of its base"))
+        }
+    }
+
     // MARK: Values
 
     private mutating func checkValues(_ reader: ShardReader) {
@@ -181,6 +190,7 @@ public struct ShardVerifier {
         var plain: UInt64 = 0
         var rowSet = SequenceDigest()
         let isID = column == reader.schema.rowIDColumn
+        let vocabularySize = reader.schema.vocabularySize(of: column)
         var row = group.firstRow
         // A few rows at a time: memory stays near a page's.
         let cell = reader.schema.columns[column].type.cellByteCount ?? 4096
@@ -196,6 +206,11 @@ public struct ShardVerifier {
                 plain += UInt64(value.count)
                 let sum = states[i] == .present ? crc32c(value) : 0
                 digest.append(term: SequenceDigest.term(state: states[i], byteCount: value.count, crc32c: sum))
+                if let vocabularySize, states[i] == .present {
+                    do throws(ShardError) {
+                        try CellValue.check(value, tokensBelow: vocabularySize, type: reader.schema.columns[column].type)
+                    } catch { throw error.with(.init(variant: addresses[i].variant, row: addresses[i].row)) }
+                }
                 guard isID, states[i] == .present else { continue }
                 let term = SequenceDigest.term(rowID: value)
                 rowSet.append(term: term)

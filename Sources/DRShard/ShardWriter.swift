@@ -10,6 +10,8 @@ public struct WriterOptions: Sendable {
     public var groupByteBudget = 128 << 20
     /// The same for columns of role image that hold bytes.
     public var imageByteBudget = 512 << 20
+    /// What a row group may hold at most, where values are larger than was expected; nil: four times the budgets.
+    public var maximumGroupByteCount: Int?
     /// Codec of a column by its number; others by the column's type.
     public var codecs: [Int: Codec] = [:]
     /// Of zstd.
@@ -58,7 +60,7 @@ public struct WriterOptions: Sendable {
 
 /// Writes one shard, row by row, front to back.
 ///
-/// Memory: the values of one row group (see `WriterOptions`), and one page. A row group is on disk when it is full, so
+/// Memory: the values of one row group (by default about 128 MiB, and 512 MiB of images: see `WriterOptions`), and one page. A row group is on disk when it is full, so
 /// a writer that is killed loses the open one at most: `init(resuming:)` goes on behind the others.
 /// Without `finish()` no file appears under the final name. A writer that threw in `write` stays failed.
 /// One writer belongs to one thread.
@@ -78,11 +80,15 @@ public final class ShardWriter {
     private let sink: any ByteSink
     private let header: FileHeader
     private let schemaBytes: [UInt8]
+    /// Of columns that name a tokenizer.
+    private let vocabularySizes: [UInt32?]
     private let compressor = UnitCompressor()
     private var position: UInt64
     private var groups: [GroupEntry] = []
     private var planes: [[Plane]]
     private var bufferedRows = 0
+    private var bufferedByteCount = 0
+    private let maximumGroupByteCount: Int
     private var rowSetDigest = SequenceDigest()
     private var seenIDs: Set<UInt128> = []
     private var failure: ShardError?
@@ -97,6 +103,7 @@ public final class ShardWriter {
     public init(sink: any ByteSink, schema: Schema, options: WriterOptions) throws(ShardError) {
         self.sink = sink
         self.schema = schema
+        vocabularySizes = schema.columns.indices.map { schema.vocabularySize(of: $0) }
         self.options = options
         rowsPerGroup = try options.rowsPerGroup(for: schema)
         schemaBytes = schema.serialized()
@@ -106,6 +113,7 @@ public final class ShardWriter {
         header = FileHeader(schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
         rowCount = 0
         planes = ShardWriter.emptyPlanes(schema)
+        maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         var start = header.serialized()
         start.append(contentsOf: schemaBytes)
         start.append(zeros: pad64(schemaBytes.count) - schemaBytes.count)
@@ -120,6 +128,7 @@ public final class ShardWriter {
     public init(resuming path: String, schema: Schema, options: WriterOptions) throws(ShardError) {
         let kept = try CommittedPart(partPath: path + ".part", schema: schema)
         self.schema = schema
+        vocabularySizes = schema.columns.indices.map { schema.vocabularySize(of: $0) }
         self.options = options
         rowsPerGroup = kept.header.rowsPerGroup
         if try options.rowsPerGroup(for: schema) != rowsPerGroup {
@@ -136,6 +145,7 @@ public final class ShardWriter {
         position = kept.end
         seenIDs = kept.rowIDTerms
         planes = ShardWriter.emptyPlanes(schema)
+        maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         sink = try AtomicFile(resuming: path, keeping: kept.end)
     }
 
@@ -154,10 +164,19 @@ public final class ShardWriter {
         guard value.count <= Limits.maximumCellByteCount else {
             throw ShardError.limitExceeded("a cell of \(value.count) bytes").with(context(column, variant))
         }
+        guard value.count <= maximumGroupByteCount - bufferedByteCount else {
+            throw ShardError.limitExceeded(
+                "the row group would hold more than \(maximumGroupByteCount) bytes; finish this shard, and give its followers fewer than \(rowsPerGroup) rows a row group"
+            ).with(context(column, variant))
+        }
         do throws(ShardError) {
             try CellValue.check(value, type: schema.columns[column].type)
+            if let vocabularySize = vocabularySizes[column] {
+                try CellValue.check(value, tokensBelow: vocabularySize, type: schema.columns[column].type)
+            }
         } catch { throw ShardError.invalidArgument(error.reason).with(context(column, variant)) }
         planes[column][variant].append(value)
+        bufferedByteCount += value.count
     }
 
     public func set(_ value: [UInt8], column: Int, variant: Int = 0) throws(ShardError) {
@@ -268,6 +287,7 @@ public final class ShardWriter {
         }
         rowSetDigest = SequenceDigest()
         bufferedRows = 0
+        bufferedByteCount = 0
     }
 
     private func writeChunk(column: Int, variant: Int) throws(ShardError) -> (entry: ChunkEntry, index: ChunkIndex) {

@@ -37,6 +37,7 @@ package enum Limits {
     package static let maximumPayloadByteCount = 2_147_483_584
     package static let maximumPrologueByteCount = 268_435_456
     package static let maximumRowsPerGroup = 16_777_216
+    package static let maximumUnitByteCount = 2_147_483_584
     package static let maximumAuxiliaryByteCount = 67_108_864
 }
 

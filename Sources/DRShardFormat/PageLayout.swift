@@ -160,6 +160,7 @@ package struct PagePrologue: Sendable {
         }
         guard plain >= stored, plain <= stored.multipliedReportingOverflow(by: FormatConstants.expansionLimit).partialValue
         else { throw .corrupt("unit \(unit): \(plain) plain bytes in \(stored) stored ones") }
+        guard plain <= Limits.maximumUnitByteCount else { throw .limitExceeded("unit \(unit): \(plain) plain bytes") }
         return plain
     }
 

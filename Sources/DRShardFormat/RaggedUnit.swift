@@ -50,6 +50,20 @@ package enum CellValue {
         }
     }
 
+    /// Checks that token ids belong to their vocabulary. Spec: [R-TYPE-5].
+    /// - Throws: `.corrupt` for the first one that does not, negative ones included.
+    package static func check(_ value: Span<UInt8>, tokensBelow vocabularySize: UInt32, type: ColumnType) throws(ShardError) {
+        guard let element = type.element, element.isInteger else { return }
+        let width = element.byteCount
+        for start in stride(from: 0, to: value.count - width + 1, by: width) {
+            var id: UInt64 = 0
+            for i in (start..<start + width).reversed() { id = id << 8 | UInt64(value[i]) }
+            guard id < UInt64(vocabularySize) else {
+                throw .corrupt("token \(start / width) is \(id), the vocabulary has \(vocabularySize)")
+            }
+        }
+    }
+
     private static func bytes(_ span: Span<UInt8>) -> [UInt8] {
         // SAFETY: the bytes are only copied, inside the closure.
         unsafe span.withUnsafeBufferPointer { unsafe Array($0) }

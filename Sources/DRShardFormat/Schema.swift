@@ -99,6 +99,11 @@ public struct Schema: Hashable, Sendable {
     /// The number of the column with this name.
     public func columnIndex(named name: String) -> Int? { columns.firstIndex { $0.name == name } }
 
+    /// The number of ids of the tokenizer that made a column; nil for other columns.
+    package func vocabularySize(of column: Int) -> UInt32? {
+        columns[column].tokenizer.map { metadata.tokenizers[$0].vocabularySize }
+    }
+
     /// The bytes of a row id.
     public var rowIDByteCount: Int { columns[rowIDColumn].type.cellByteCount ?? 0 }
 

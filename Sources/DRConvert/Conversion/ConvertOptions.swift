@@ -50,6 +50,8 @@ package struct ConvertOptions: Sendable {
     /// The same for the synthetic captions.
     package var exchangeableCaptions = Axis.Exchangeable.unknown
     package var rowsPerGroup: Int?
+    /// Codecs of columns by name; others are chosen by type.
+    package var codecs: [String: Codec] = [:]
 
     package init(inputs: [String], output: String) {
         self.inputs = inputs

@@ -38,14 +38,14 @@ package struct Converter {
             throw ShardError.invalidArgument("two inputs have this name; their shards would have one name too").with(.init(path: input))
         }
         var tokenizer: CLIPTokenizer?
-        var vocabularySHA256: [UInt8]?
+        var record: Tokenizer?
         if let path = options.tokenizer {
             let bytes = try TarFolder.readFile(path)
             do throws(ShardError) { tokenizer = try CLIPTokenizer(vocabulary: bytes) } catch { throw error.with(.init(path: path)) }
-            vocabularySHA256 = SHA256.digest(bytes)
+            record = tokenizer.map { Converter.record(of: $0, file: bytes) }
         }
         captions = if let folder = options.captions { try CaptionStore(folder: folder) } else { nil }
-        layout = try SetLayout(options: options, vocabularySHA256: vocabularySHA256)
+        layout = try SetLayout(options: options, tokenizer: record)
         decoder = try DRSampleDecoder()
         rowConverter = RowConverter(layout: layout, options: options, encoder: tokenizer?.makeEncoder())
         totalByteCount = options.inputs.reduce(0) { $0 + TarFolder.byteCount($1) }
@@ -65,6 +65,7 @@ package struct Converter {
         let path = options.output.hasSuffix("/") ? options.output + name : options.output + "/" + name
         var writerOptions = WriterOptions(shardTag: Converter.tag(of: name))
         writerOptions.rowsPerGroup = options.rowsPerGroup
+        writerOptions.codecs = try codecs()
         let file = try AtomicFile(path: path)
         do throws(ShardError) {
             let writer = try ShardWriter(sink: file, schema: layout.schema, options: writerOptions)
@@ -139,6 +140,25 @@ package struct Converter {
     private mutating func skipOrThrow(_ error: ShardError, what: String) throws(ShardError) {
         guard options.onError == .skip else { throw error }
         report.skipped.append(.init(what: what, why: error.description))
+    }
+
+    private func codecs() throws(ShardError) -> [Int: Codec] {
+        var codecs: [Int: Codec] = [:]
+        for (name, codec) in options.codecs {
+            guard let column = layout.schema.columnIndex(named: name) else {
+                let names = layout.schema.columns.map(\.name).joined(separator: ", ")
+                throw .invalidArgument("there is no column \"\(name)\" to compress; there are \(names)")
+            }
+            codecs[column] = codec
+        }
+        return codecs
+    }
+
+    private static func record(of tokenizer: CLIPTokenizer, file: [UInt8]) -> Tokenizer {
+        let size = UInt32(tokenizer.vocabularySize)
+        return Tokenizer(
+            name: "CLIP byte-pair encoding", vocabularySHA256: SHA256.digest(file), vocabularySize: size,
+            contextLength: UInt32(CLIPTokenizer.contextLength), start: size - 2, end: size - 1)
     }
 
     /// The same name gives the same tag; names of a set give different ones.

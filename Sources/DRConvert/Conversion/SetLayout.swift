@@ -24,7 +24,7 @@ struct SetLayout {
     /// Samples that are looked at for the shape and the magnitudes of operations.
     static let probeCount = 256
 
-    init(options: ConvertOptions, vocabularySHA256: [UInt8]?) throws(ShardError) {
+    init(options: ConvertOptions, tokenizer: Tokenizer?) throws(ShardError) {
         guard let first = options.inputs.first else { throw .invalidArgument("there is nothing to convert") }
         let samples = try SetLayout.probe(first, skipping: options.onError == .skip)
         guard let sample = samples.first else {
@@ -36,7 +36,7 @@ struct SetLayout {
         inputElement = sample.imageEmbeddings.element
         storedElement = inputElement == .f32 && !options.keepsFloat32 ? .bf16 : inputElement
         (schema, columns) = try SetLayout.makeSchema(
-            options: options, samples: samples, element: storedElement, vocabularySHA256: vocabularySHA256)
+            options: options, samples: samples, element: storedElement, tokenizer: tokenizer)
     }
 
     private static func probe(_ path: String, skipping: Bool) throws(ShardError) -> [DRSample] {
@@ -56,13 +56,13 @@ struct SetLayout {
     }
 
     private static func makeSchema(
-        options: ConvertOptions, samples: [DRSample], element: ElementType, vocabularySHA256: [UInt8]?
+        options: ConvertOptions, samples: [DRSample], element: ElementType, tokenizer: Tokenizer?
     ) throws(ShardError) -> (Schema, Columns) {
         var list = ColumnList()
         var columns = Columns()
         let sample = samples[0]
         let embedding = ColumnType.tensor(element, dims: [sample.imageEmbeddings.shape[1]])
-        let tokenizer = vocabularySHA256 == nil ? nil : 0
+        let tokenizerNumber = tokenizer == nil ? nil : 0
         let hasCaptions = options.captions != nil
         columns.uid = list.add("uid", .rowID, .tensor(.u8, dims: [16]))
         columns.sha256 = list.add("sha256", .imageHash, .tensor(.u8, dims: [32]))
@@ -79,11 +79,15 @@ struct SetLayout {
         columns.imageEmbedding = list.add("image_emb", .imageEmbedding, embedding, axis: 0)
         if hasCaptions {
             columns.realText = list.add("text", .text, .utf8, axis: 1)
-            if tokenizer != nil { columns.realTokens = list.add("tokens", .tokens, .ragged(.u16), axis: 1, tokenizer: 0) }
+            if let tokenizerNumber {
+                columns.realTokens = list.add("tokens", .tokens, .ragged(.u16), axis: 1, tokenizer: tokenizerNumber)
+            }
         }
         columns.realEmbedding = list.add("text_emb", .textEmbedding, embedding, axis: 1)
         columns.syntheticText = list.add("syn_text", .text, .utf8, axis: 2)
-        if tokenizer != nil { columns.syntheticTokens = list.add("syn_tokens", .tokens, .ragged(.u16), axis: 2, tokenizer: 0) }
+        if let tokenizerNumber {
+            columns.syntheticTokens = list.add("syn_tokens", .tokens, .ragged(.u16), axis: 2, tokenizer: tokenizerNumber)
+        }
         columns.syntheticEmbedding = list.add("syn_text_emb", .textEmbedding, embedding, axis: 2)
         let axes = [
             Axis(
@@ -102,14 +106,7 @@ struct SetLayout {
                 slices: slices.map { .init(column: $0, first: teacher.first, count: teacher.count) })
         }
         if let captioner = options.captioner { metadata.captioners = [Captioner(name: captioner, axis: 2)] }
-        if let vocabularySHA256 {
-            metadata.tokenizers = [
-                Tokenizer(
-                    name: "CLIP byte-pair encoding", vocabularySHA256: vocabularySHA256,
-                    vocabularySize: UInt32(CLIPTokenizer.vocabularySize), contextLength: UInt32(CLIPTokenizer.contextLength),
-                    start: UInt32(CLIPTokenizer.startToken), end: UInt32(CLIPTokenizer.endToken))
-            ]
-        }
+        if let tokenizer { metadata.tokenizers = [tokenizer] }
         metadata.operations = RandAugment.table(of: samples)
         metadata.sources = options.sources
         let schema: Schema
