@@ -63,7 +63,9 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(name: "DRShardFormatTests", dependencies: ["DRShardFormat"], swiftSettings: swiftSettings),
-        .testTarget(name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat"], swiftSettings: swiftSettings),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
