@@ -19,6 +19,14 @@ public struct RaggedCells: Sendable {
     public subscript(index: Int) -> [UInt8] { Array(bytes[ranges[index]]) }
     /// The value as text; what is not UTF-8 is replaced.
     public func text(_ index: Int) -> String { String(decoding: bytes[ranges[index]], as: UTF8.self) }
+
+    /// Adds the value of the cell at `index`, in whatever order they come.
+    mutating func append(_ value: UnsafeRawBufferPointer, index: Int, state: CellState) {
+        guard state == .present else { return missing.append(MissingCell(index: index, state: state)) }
+        let start = bytes.count
+        unsafe bytes.append(contentsOf: value)
+        ranges[index] = start..<bytes.count
+    }
 }
 
 extension ShardReader {
@@ -71,10 +79,7 @@ extension ShardReader {
         guard schema.columns.indices.contains(column) else { throw .invalidArgument("there is no column \(column)") }
         var cells = RaggedCells(ranges: Array(repeating: 0..<0, count: addresses.count))
         try unsafe forEachCell(column: column, addresses) { index, value, state in
-            guard state == .present else { return cells.missing.append(MissingCell(index: index, state: state)) }
-            let start = cells.bytes.count
-            unsafe cells.bytes.append(contentsOf: value)
-            cells.ranges[index] = start..<cells.bytes.count
+            unsafe cells.append(value, index: index, state: state)
         }
         cells.missing.sort { $0.index < $1.index }
         return cells
@@ -108,7 +113,7 @@ extension ShardReader {
 
     /// Reads the units of all addresses, in the order of the file, and calls `body` for every cell with its place in
     /// `addresses`, its canonical value (of a missing cell: its slot) and its state.
-    private func forEachCell(
+    func forEachCell(
         column: Int, _ addresses: [CellAddress], _ body: (Int, UnsafeRawBufferPointer, CellState) -> Void
     ) throws(ShardError) {
         let variantCount = schema.variantCount(of: column)
@@ -126,6 +131,7 @@ extension ShardReader {
         let units = try locate(cells, column: column)
         let decoder = UnitReader(reader: self, column: column)
         if let memory = unsafe source.memory {
+            counter.add(byteCount: units.reduce(0) { $0 + $1.storedByteCount }, requestCount: units.count)
             for unit in units {
                 // SAFETY: the unit's range lies in the file: its page was checked against the file's size.
                 let stored = unsafe UnsafeRawBufferPointer(
@@ -190,6 +196,7 @@ extension ShardReader {
                 last += 1
             }
             let count = Int(end - first)
+            counter.add(byteCount: count)
             if scratch.count < count { scratch = [UInt8](repeating: 0, count: count) }
             var failure: ShardError?
             // SAFETY: the buffer is used inside the closure only; units lie in [first, end).

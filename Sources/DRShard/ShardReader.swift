@@ -27,6 +27,7 @@ public final class ShardReader: Sendable {
     public let footer: Footer
     public let options: ReaderOptions
     let source: any ByteSource
+    let counter = ReadCounter()
 
     /// Chunks by the place of their first plane in `chunkOfPlane`.
     private let chunks: Mutex<[PlaneKey: PlanePages]>
@@ -41,6 +42,8 @@ public final class ShardReader: Sendable {
     public var rowCount: Int { footer.rowCount }
     public var path: String { source.path }
     public var fileByteCount: UInt64 { source.byteCount }
+    /// What was asked of the source since the shard was opened.
+    public var readCounts: ReadCounts { counter.counts }
 
     /// Opens a shard.
     /// - Throws: `.truncated`, `.corrupt`, `.unsupported…`, `.io`: see FORMAT.md section 10. Cost: O(footer).
@@ -115,6 +118,11 @@ public final class ShardReader: Sendable {
     /// The row group of a row.
     func group(ofRow row: Int) -> Int { row / header.rowsPerGroup }
 
+    private func countedBytes(at position: UInt64, count: Int) throws(ShardError) -> [UInt8] {
+        counter.add(byteCount: count)
+        return try source.bytes(at: position, count: count)
+    }
+
     /// The pages of the chunk that holds a variant of a column in a row group; read once.
     func pages(column: Int, variant: Int, group: Int) throws(ShardError) -> PlanePages {
         let entry = footer.groups[group]
@@ -137,7 +145,7 @@ public final class ShardReader: Sendable {
             path: path, rowGroup: group.group, column: schema.columns[chunk.column].name, variant: chunk.firstVariant,
             position: chunk.indexPosition)
         do throws(ShardError) {
-            let block = try source.bytes(at: chunk.indexPosition, count: chunk.indexByteCount)
+            let block = try countedBytes(at: chunk.indexPosition, count: chunk.indexByteCount)
             let index = try BlockHeader(parsing: Array(block.prefix(FormatConstants.blockHeaderByteCount)))
             guard index.kind == .chunkIndex, index.shardTag == header.shardTag, index.group == group.group,
                 index.column == chunk.column, index.firstVariant == chunk.firstVariant,
@@ -159,7 +167,7 @@ public final class ShardReader: Sendable {
         let entry = pages.index.entries[page]
         do throws(ShardError) {
             let position = entry.position + UInt64(FormatConstants.blockHeaderByteCount)
-            let bytes = try source.bytes(at: position, count: entry.header.prologueByteCount)
+            let bytes = try countedBytes(at: position, count: entry.header.prologueByteCount)
             guard crc32c(bytes) == entry.header.checksum else { throw .checksumMismatch("prologue of a page") }
             let prologue = try PagePrologue(parsing: bytes, header: entry.header, type: pages.type)
             pages.keep(prologue, of: page)
@@ -189,12 +197,12 @@ public final class ShardReader: Sendable {
     }
 
     private func readAuxiliary(_ entry: AuxiliaryEntry, number: Int, copy: Int, position: UInt64) throws(ShardError) -> [UInt8] {
-        let block = try BlockHeader(parsing: try source.bytes(at: position, count: FormatConstants.blockHeaderByteCount))
+        let block = try BlockHeader(parsing: try countedBytes(at: position, count: FormatConstants.blockHeaderByteCount))
         guard block.kind == .auxiliary, block.shardTag == header.shardTag, block.ordinal == number,
             Int(block.copy) == copy, block.encoding.rawValue == entry.kind, block.group == entry.group,
             block.column == entry.column, block.payloadByteCount == entry.payloadByteCount, block.checksum == entry.checksum
         else { throw .corrupt("the block that the footer names is not auxiliary page \(number)") }
-        let payload = try source.bytes(at: position + 64, count: block.payloadByteCount)
+        let payload = try countedBytes(at: position + 64, count: block.payloadByteCount)
         guard crc32c(payload) == entry.checksum else { throw .checksumMismatch("auxiliary page \(number), copy \(copy)") }
         return payload
     }

@@ -1,0 +1,45 @@
+internal import Synchronization
+
+/// What was asked of the sources of shards since they were opened.
+public struct ReadCounts: Hashable, Sendable {
+    /// Bytes that were asked for: cells, and the indexes and tables that lead to them. Of a map: the bytes of the units
+    /// that were used, whether they came from the disk or not.
+    public var byteCount: UInt64 = 0
+    /// Reads; of a map: units.
+    public var requestCount: UInt64 = 0
+
+    public init() {}
+
+    public static func + (a: ReadCounts, b: ReadCounts) -> ReadCounts {
+        var sum = a
+        sum.byteCount += b.byteCount
+        sum.requestCount += b.requestCount
+        return sum
+    }
+
+    /// What came after `earlier`, which was taken before from the same shards.
+    public static func - (later: ReadCounts, earlier: ReadCounts) -> ReadCounts {
+        var rest = later
+        rest.byteCount -= earlier.byteCount
+        rest.requestCount -= earlier.requestCount
+        return rest
+    }
+}
+
+/// Counts of one shard, from all threads.
+final class ReadCounter: Sendable {
+    private let byteCount = Atomic<UInt64>(0)
+    private let requestCount = Atomic<UInt64>(0)
+
+    func add(byteCount: Int, requestCount: Int = 1) {
+        self.byteCount.wrappingAdd(UInt64(byteCount), ordering: .relaxed)
+        self.requestCount.wrappingAdd(UInt64(requestCount), ordering: .relaxed)
+    }
+
+    var counts: ReadCounts {
+        var counts = ReadCounts()
+        counts.byteCount = byteCount.load(ordering: .relaxed)
+        counts.requestCount = requestCount.load(ordering: .relaxed)
+        return counts
+    }
+}
