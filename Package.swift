@@ -67,6 +67,9 @@ let package = Package(
         .testTarget(
             name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "DRLoaderTests", dependencies: ["DRLoader", "DRShard", "DRShardFormat", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
     ]
