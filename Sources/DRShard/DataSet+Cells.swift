@@ -5,7 +5,7 @@ extension DataSet {
     /// Reads cells of a tensor column into the caller's memory, shard by shard.
     ///
     /// - Parameters:
-    ///   - slots: the cell of `addresses[i]` goes to byte `slots[i] * stride`; nil: to `i * stride`. As many as addresses.
+    ///   - slots: the cell of `addresses[i]` goes to byte `slots[i] * stride`; nil: to `i * stride`.
     ///   - stride: at least the column's cell size; nil: exactly that.
     /// - Returns: the cells that are not present, by their place in `addresses`; their bytes become zero.
     /// - Throws: `.invalidArgument` for addresses, slots or memory that do not fit; errors of a file with their place.
@@ -30,7 +30,7 @@ extension DataSet {
         var missing: [MissingCell] = []
         try unsafe forEachCell(column: column, addresses) { index, value, state in
             let start = (slots?[index] ?? index) * stride
-            // SAFETY: all slots lie in the target, as was checked above; the column is a tensor, so the value has `cell` bytes.
+            // SAFETY: all slots lie in the target, as was checked above; a tensor's value has `cell` bytes.
             unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + cell]).copyMemory(from: value)
             if state != .present { missing.append(MissingCell(index: index, state: state)) }
         }

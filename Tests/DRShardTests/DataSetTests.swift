@@ -46,7 +46,8 @@ import Testing
         var bytes = [UInt8](repeating: 0, count: 96)
         let address = CellAddress(row: 0)
         let attempts: [(addresses: [CellAddress], slots: [Int]?, stride: Int?)] = [
-            ([CellAddress(row: 131)], nil, nil), ([CellAddress(row: -1)], nil, nil), ([CellAddress(row: 0, variant: 3)], nil, nil),
+            ([CellAddress(row: 131)], nil, nil), ([CellAddress(row: -1)], nil, nil),
+            ([CellAddress(row: 0, variant: 3)], nil, nil),
             ([address], [2], nil), ([address], [-1], nil), ([address], [0, 1], nil), ([address], [.max], nil),
             ([address, address, address], nil, nil), ([address], nil, 47),
         ]
@@ -54,7 +55,8 @@ import Testing
             #expect(throws: ShardError.invalidArgument("")) {
                 try unsafe bytes.withUnsafeMutableBytes { target in
                     _ = try unsafe set.readCells(
-                        column: MiniatureData.views, attempt.addresses, slots: attempt.slots, into: target, stride: attempt.stride)
+                        column: MiniatureData.views, attempt.addresses, slots: attempt.slots, into: target,
+                        stride: attempt.stride)
                 }
             }
         }

@@ -26,3 +26,6 @@ public struct SeededGenerator: RandomNumberGenerator {
 
 /// All bytes of a file.
 public func contents(_ path: String) throws -> [UInt8] { try [UInt8](Data(contentsOf: URL(fileURLWithPath: path))) }
+
+/// Replaces a file.
+public func write(_ bytes: [UInt8], _ path: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }

@@ -1,0 +1,166 @@
+public import DRShardFormat
+
+/// The columns of one axis that a paired batch takes from.
+public struct AxisColumns: Hashable, Sendable {
+    /// The number of the axis in the schema.
+    public let axis: Int
+    public let name: String
+    public let variantCount: Int
+    /// Tensors of role image_embedding or text_embedding, at least one.
+    public let embeddings: [Int]
+    /// Of role augmentation, for views.
+    public let augmentation: Int?
+    /// Of roles tokens and text, for captions.
+    public let tokens: TokenColumn?
+    public let text: Int?
+}
+
+/// A column of tokens, and what its tokenizer's record says.
+public struct TokenColumn: Hashable, Sendable {
+    public let column: Int
+    public let element: ElementType
+    public let contextLength: Int
+    public let vocabularySize: UInt32
+    public let start: Int32
+    public let end: Int32
+}
+
+/// Which columns of a schema hold what a paired batch is made of, by roles and kinds of axes.
+///
+/// Tokens, texts and augmentations may be missing: batches are then without them. Embeddings may not.
+public struct PairedColumns: Hashable, Sendable {
+    public let rowID: Int
+    public let view: AxisColumns
+    public let real: AxisColumns
+    public let synthetic: AxisColumns
+
+    /// - Throws: `.invalidArgument` for a name that the schema does not have, or where one has to be chosen;
+    ///   `.schemaMismatch` for a schema that lacks what is needed. Both say what the schema has.
+    public init(schema: Schema, options: LoaderOptions = LoaderOptions()) throws(ShardError) {
+        let resolver = RoleResolver(schema: schema, tokenizer: options.tokenizer)
+        rowID = schema.rowIDColumn
+        view = try resolver.columns(axis: options.viewAxis, kind: .view, embedding: .imageEmbedding)
+        real = try resolver.columns(axis: options.realAxis, kind: .realCaption, embedding: .textEmbedding)
+        synthetic = try resolver.columns(
+            axis: options.syntheticAxis, kind: .syntheticCaption, embedding: .textEmbedding)
+    }
+}
+
+private struct RoleResolver {
+    let schema: Schema
+    let tokenizer: String?
+
+    func columns(axis name: String?, kind: Axis.Kind, embedding: Role) throws(ShardError) -> AxisColumns {
+        let axis = try axisNumber(name, kind: kind)
+        let embeddings = columns(role: embedding, axis: axis) { $0.cellByteCount != nil }
+        guard !embeddings.isEmpty else {
+            throw .schemaMismatch(
+                "axis \"\(schema.axes[axis].name)\" has no tensor of role \(embedding.name); it has "
+                    + describe(axis: axis)
+            )
+        }
+        let isView = embedding == .imageEmbedding
+        return AxisColumns(
+            axis: axis, name: schema.axes[axis].name, variantCount: schema.axes[axis].count, embeddings: embeddings,
+            augmentation: isView ? try onlyColumn(role: .augmentation, axis: axis) { $0 == .operations } : nil,
+            tokens: isView ? nil : try tokenColumn(axis: axis),
+            text: isView ? nil : try onlyColumn(role: .text, axis: axis) { $0 == .utf8 })
+    }
+
+    private func axisNumber(_ name: String?, kind: Axis.Kind) throws(ShardError) -> Int {
+        if let name {
+            guard let axis = schema.axes.firstIndex(where: { $0.name == name }) else {
+                throw .invalidArgument("there is no axis \"\(name)\"; \(describeAxes)")
+            }
+            return axis
+        }
+        let axes = schema.axes.indices.filter { schema.axes[$0].kind == kind }
+        guard axes.count <= 1 else {
+            let names = axes.map { "\"\(schema.axes[$0].name)\"" }.joined(separator: ", ")
+            throw .invalidArgument("there are \(axes.count) axes of \(kind.name): \(names); choose one by its name")
+        }
+        guard let axis = axes.first else { throw .schemaMismatch("there is no axis of \(kind.name); \(describeAxes)") }
+        return axis
+    }
+
+    private func columns(role: Role, axis: Int, where fits: (ColumnType) -> Bool) -> [Int] {
+        schema.columns.indices.filter {
+            schema.columns[$0].role == role && schema.columns[$0].axis == axis && fits(schema.columns[$0].type)
+        }
+    }
+
+    private func onlyColumn(role: Role, axis: Int, where fits: (ColumnType) -> Bool) throws(ShardError) -> Int? {
+        let found = columns(role: role, axis: axis, where: fits)
+        guard found.count <= 1 else {
+            throw .schemaMismatch(
+                "axis \"\(schema.axes[axis].name)\" has \(found.count) columns of role \(role.name), not one: "
+                    + describe(axis: axis)
+            )
+        }
+        return found.first
+    }
+
+    private func tokenColumn(axis: Int) throws(ShardError) -> TokenColumn? {
+        let name = schema.axes[axis].name
+        var found = columns(role: .tokens, axis: axis) { if case .ragged = $0 { true } else { false } }
+        if let tokenizer {
+            found = found.filter {
+                schema.columns[$0].tokenizer.map { schema.metadata.tokenizers[$0].name } == tokenizer
+            }
+            guard !found.isEmpty else {
+                throw .invalidArgument(
+                    "axis \"\(name)\" has no tokens of a tokenizer \"\(tokenizer)\"; it has \(describe(axis: axis))")
+            }
+        }
+        guard found.count <= 1 else {
+            throw .invalidArgument(
+                "axis \"\(name)\" has \(found.count) columns of tokens: \(describe(axis: axis)); name a tokenizer"
+            )
+        }
+        guard let column = found.first else { return nil }
+        return try checkedTokens(column)
+    }
+
+    private func checkedTokens(_ column: Int) throws(ShardError) -> TokenColumn {
+        let here = ShardError.Context(column: schema.columns[column].name)
+        guard let element = schema.columns[column].type.element, [.u16, .u32, .i32].contains(element) else {
+            let type = schema.columns[column].type
+            throw ShardError.schemaMismatch(
+                "tokens of type \(type.name) \(type.element?.description ?? ""); u16, u32 and i32 can be loaded"
+            )
+            .with(here)
+        }
+        guard let number = schema.columns[column].tokenizer else {
+            throw ShardError.schemaMismatch(
+                "its tokens have no tokenizer record: start, end and context length are not known"
+            )
+            .with(here)
+        }
+        let record = schema.metadata.tokenizers[number]
+        // Above: a record that would make batches of gigabytes is no tokenizer's.
+        guard (2...1 << 20).contains(record.contextLength), let start = Int32(exactly: record.start),
+            let end = Int32(exactly: record.end)
+        else {
+            throw ShardError.schemaMismatch(
+                "tokenizer \"\(record.name)\" cannot be used: context length \(record.contextLength), "
+                    + "start \(record.start), end \(record.end)"
+            ).with(here)
+        }
+        return TokenColumn(
+            column: column, element: element, contextLength: Int(record.contextLength),
+            vocabularySize: record.vocabularySize, start: start, end: end)
+    }
+
+    private var describeAxes: String {
+        guard !schema.axes.isEmpty else { return "the data set has no axes" }
+        let axes = schema.axes.map { "\"\($0.name)\" (\($0.kind.name), \($0.count))" }
+        return "the data set has \(axes.joined(separator: ", "))"
+    }
+
+    private func describe(axis: Int) -> String {
+        let columns = schema.columns.filter { $0.axis == axis }.map {
+            "\"\($0.name)\" (\($0.role.name), \($0.type.name))"
+        }
+        return columns.isEmpty ? "no columns" : columns.joined(separator: ", ")
+    }
+}
