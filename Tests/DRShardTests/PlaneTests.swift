@@ -1,5 +1,6 @@
 import DRShard
 import DRShardFormat
+import TestSupport
 import Testing
 
 @Suite struct PlaneTests {
