@@ -136,6 +136,7 @@ extension ShardReader {
         of entry: ChunkIndex.Entry, _ body: (UnsafeRawBufferPointer) throws(ShardError) -> Void
     ) throws(ShardError) {
         let position = entry.position + UInt64(entry.header.payloadOffset)
+        counter.add(byteCount: entry.header.payloadByteCount)
         if let memory = unsafe source.memory {
             // SAFETY: the index was checked: the page lies in the file.
             return try unsafe body(UnsafeRawBufferPointer(rebasing: memory[Int(position)..<Int(position) + entry.header.payloadByteCount]))

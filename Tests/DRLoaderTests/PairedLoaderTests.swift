@@ -224,15 +224,13 @@ import Testing
         #expect(error?.context.path == folder.file("0.drs") && error?.context.variant == 0)
     }
 
-    @Test func tokenThatTheTokenizerDoesNotHaveIsNamed() throws {
+    @Test func tokenThatTheTokenizerDoesNotHaveIsRefusedWhenWritten() throws {
         let folder = try TemporaryFolder()
         var fixture = Fixture()
         fixture.badTokenRow = 71
-        try fixture.write(folder, rowCounts: Self.shards)
-        let error = #expect(throws: ShardError.self) { _ = try loader(folder).batches(epoch: 0) }
-        #expect(error?.code == .corrupt && error?.reason == "token 1 is 49408, the tokenizer has 49408")
-        #expect(
-            error?.context.column == "tokens" && error?.context.row == 0 && error?.context.path == folder.file("3.drs"))
+        let error = #expect(throws: ShardError.self) { try fixture.write(folder, rowCounts: Self.shards) }
+        #expect(error?.code == .invalidArgument && error?.reason == "token 1 is 49408, the vocabulary has 49408")
+        #expect(error?.context.column == "tokens")
     }
 
     @Test func emptyDataSetHasNoBatches() throws {
