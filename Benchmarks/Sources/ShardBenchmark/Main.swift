@@ -28,10 +28,12 @@ import Foundation
         let rowByteCount = cellByteCount * (viewCount + 1 + captionCount)
         print("\(rowCount) rows of \(rowByteCount) bytes of embeddings, one thread, medians of \(rounds)")
 
+        var random = SystemRandomNumberGenerator()
+        let pool = (0..<1 << 20).map { _ in UInt8.random(in: 0...255, using: &random) }
         var writes: [Double] = []
         for _ in 0..<rounds {
             try? FileManager.default.removeItem(atPath: path)
-            writes.append(try seconds { try write(path, schema: schema, rowCount: rowCount) })
+            writes.append(try seconds { try write(path, schema: schema, rowCount: rowCount, pool: pool) })
         }
         report("write, with fsync of every row group", bytes: rowCount * rowByteCount, writes)
         report("verify", bytes: rowCount * rowByteCount, try times { try check(ShardVerifier.verify(path: path)) })
@@ -57,9 +59,7 @@ import Foundation
     }
 
     /// Values are random bits: nothing here compresses, and nothing is copied cheaply from a cache.
-    static func write(_ path: String, schema: Schema, rowCount: Int) throws {
-        var random = SystemRandomNumberGenerator()
-        let pool = (0..<1 << 20).map { _ in UInt8.random(in: 0...255, using: &random) }
+    static func write(_ path: String, schema: Schema, rowCount: Int, pool: [UInt8]) throws {
         let writer = try ShardWriter(path: path, schema: schema, options: WriterOptions(shardTag: 1))
         for row in 0..<rowCount {
             var id = [UInt8](repeating: 0, count: 16)
