@@ -1,5 +1,4 @@
 public import DRShardFormat
-internal import Foundation
 
 /// The shards of a folder, as one list of rows. Spec: FORMAT.md section 9.4.
 public final class DataSet: Sendable {
@@ -38,21 +37,7 @@ public final class DataSet: Sendable {
 
     /// The shard files of a folder, in the order of the bytes of their names; of a file: itself.
     public static func shardPaths(_ path: String) throws(ShardError) -> [String] {
-        var isFolder: ObjCBool = false
-        guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw ShardError.io("there is no such file or folder").with(.init(path: path))
-        }
-        guard isFolder.boolValue else { return [path] }
-        let names: [String]
-        do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
-            throw ShardError.io("cannot list the folder: \(error.localizedDescription)").with(.init(path: path))
-        }
-        let shards = names.filter { $0.hasSuffix(".drs") && !$0.hasPrefix(".") }
-        guard !shards.isEmpty else {
-            throw ShardError.io("there is no file in it whose name ends in .drs").with(.init(path: path))
-        }
-        return shards.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-            .map { path.hasSuffix("/") ? path + $0 : path + "/" + $0 }
+        try FolderListing.files(path, suffix: ".drs")
     }
 
     /// The shard that holds a row, and the row's number in it. Cost: O(log shards).

@@ -74,6 +74,8 @@ public final class ShardWriter {
     /// Facts about this shard, for its footer.
     public var notes: [Note] = []
 
+    /// Whether writing has failed: nothing more can be written.
+    public var hasFailed: Bool { failure != nil }
     /// Where the shard goes.
     public var path: String { sink.path }
 

@@ -62,7 +62,7 @@ package struct Converter {
 
     private mutating func convert(_ input: String) throws(ShardError) {
         let name = TarFolder.name(of: input) + ".drs"
-        let path = options.output.hasSuffix("/") ? options.output + name : options.output + "/" + name
+        let path = FolderListing.join(options.output, name)
         var writerOptions = WriterOptions(shardTag: Converter.tag(of: name))
         writerOptions.rowsPerGroup = options.rowsPerGroup
         writerOptions.codecs = try codecs()
@@ -104,7 +104,9 @@ package struct Converter {
             do throws(ShardError) { try convert(group, writer) } catch {
                 writer.discardRow()
                 let position = group.members.first?.dataPosition
-                guard error.code != .io || error.context.path != path(of: writer) else { throw error }
+                // What is wrong with the output will not be better with the next sample.
+                let isGroupTooLarge = error.code == .limitExceeded && error.context.path == writer.path
+                guard !writer.hasFailed, !isGroupTooLarge else { throw error }
                 try skipOrThrow(
                     ShardError(error.code, "sample \(group.name): \(error.reason)", context: error.context)
                         .with(.init(path: input, position: position)),
@@ -113,8 +115,6 @@ package struct Converter {
             progress?(report.rowCount + writer.rowCount, doneByteCount + (group.members.last?.dataPosition ?? 0), totalByteCount)
         }
     }
-
-    private func path(of writer: ShardWriter) -> String? { writer.path }
 
     private mutating func convert(_ group: SampleGroup, _ writer: ShardWriter) throws(ShardError) {
         let sample = try decoder.decode(group)

@@ -1,3 +1,4 @@
+internal import DRShard
 package import DRShardFormat
 internal import Foundation
 
@@ -6,18 +7,7 @@ package enum TarFolder {
     /// The tars of a folder (names that end in `.tar`); of a file: itself.
     /// - Throws: `.io` if there are none.
     package static func list(_ path: String) throws(ShardError) -> [String] {
-        var isFolder: ObjCBool = false
-        guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw ShardError.io("there is no such file or folder").with(.init(path: path))
-        }
-        guard isFolder.boolValue else { return [path] }
-        let names: [String]
-        do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
-            throw ShardError.io("cannot list the folder: \(error.localizedDescription)").with(.init(path: path))
-        }
-        let tars = names.filter { $0.hasSuffix(".tar") && !$0.hasPrefix(".") }
-        guard !tars.isEmpty else { throw ShardError.io("there is no file in it whose name ends in .tar").with(.init(path: path)) }
-        return tars.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { path.hasSuffix("/") ? path + $0 : path + "/" + $0 }
+        try FolderListing.files(path, suffix: ".tar")
     }
 
     /// A file's name without its folder and `.tar`.
