@@ -1,7 +1,7 @@
 """The invalid shards whose fault is in the schema or the notes. All of them have no rows."""
 
 from invalid_set import OPEN, add, empty
-from valid_set import VIEW
+from valid_set import NAN, VIEW
 from wire import *  # noqa: F403
 
 
@@ -11,7 +11,7 @@ def rich():
         [uid(), tensor("e", "u8", (4,), axis=0), ragged("k", "u16", role=7, axis=0, tokenizer=0)], [Axis("view", 1, 2, 1, "s", 1)],
         [Teacher("T", 1, 1.0, [(1, 0, 4)], bytes(32))], [Captioner("C", 0, "s")], [Tokenizer("K", bytes(32), 9, 8, 7, 6)],
         [Operation(0, "a", [0.0, 1.0]), Operation(1, "b")], [Source("S", "l", "r")], [Provenance("k", "v")],
-        Side(1, 1, [(0, 1)]))
+        Side(0, 0, [(0, 1)]))
     return Shard(schema, [[], [], []])
 
 
@@ -74,6 +74,9 @@ def schema():
     bad("defining-column", "corrupt", "SCHEMA-3", "a defining column that is not there", rich(), schema=edit("axis", field(6, u16(3))))
     bad("defining-column-axis", "corrupt", "SCHEMA-5", "a defining column that does not have this axis", rich(), schema=edit("axis", field(6, u16(0))))
     bad("side-axis", "corrupt", "SCHEMA-3", "a side record with an axis that is not there", rich(), schema=edit("side", field(3, u16(1) + u128(1))))
+    for name, number in (("p", P), ("largest", 2**128 - 1)):
+        bad("side-digest-" + name, "corrupt", "DIGEST-1", "the row-set digest of a side record is 2^127 - 1 or more: " + name, rich(), schema=edit("side", field(1, u128(number))))
+    bad("side-axis-digest-p", "corrupt", "DIGEST-1", "an axis digest of a side record is 2^127 - 1", rich(), schema=edit("side", field(3, u16(0) + u128(P))))
     # types
     for n in (0, 7, 255):
         bad("type-%d" % n, "unsupported", "CONF-1", "type %d" % n, with_columns(Column("a", 0, UTF8)), schema=edit("column", field(3, u8(n)), 1))
@@ -101,8 +104,11 @@ def schema():
     # operations
     bad("operation-twice", "corrupt", "SCHEMA-8", "an operation number twice", rich(), schema=edit("operation", field(1, u8(0)), 1))
     bad("operation-order", "corrupt", "SCHEMA-8", "operation numbers that descend", rich(), schema=edit("operation", field(1, u8(5)), 0))
-    bad("magnitudes-order", "corrupt", "SCHEMA-8", "magnitudes that descend", rich(), schema=edit("operation", lambda f: [f[0], f[1], f[3], f[2]]))
-    bad("magnitudes-twice", "corrupt", "SCHEMA-8", "a magnitude twice", rich(), schema=edit("operation", lambda f: [f[0], f[1], f[2], f[2]]))
+    bad("magnitudes-order", "corrupt", "SCHEMA-9", "magnitudes that descend", rich(), schema=edit("operation", lambda f: [f[0], f[1], f[3], f[2]]))
+    bad("magnitudes-twice", "corrupt", "SCHEMA-9", "a magnitude twice", rich(), schema=edit("operation", lambda f: [f[0], f[1], f[2], f[2]]))
+    for name, numbers in (("zeros", (-0.0, 0.0)), ("nan-alone", (NAN,)), ("nan-last", (0.0, NAN)), ("nan-first", (NAN, 0.0))):
+        bad("magnitudes-" + name, "corrupt", "SCHEMA-9", "magnitudes that are not each less than the next: " + name, rich(),
+            schema=edit("operation", lambda f: f[:2] + [(3, f64(x)) for x in numbers]))
     # records
     required = {"axis": (1, 2, 3, 4), "column": (1, 2, 3), "teacher": (1, 2), "captioner": (1, 2), "tokenizer": (1, 2, 3, 4, 5, 6), "operation": (1, 2),
                 "source": (1, 2), "provenance": (1, 2), "side": (1, 2)}

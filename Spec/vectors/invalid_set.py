@@ -3,7 +3,9 @@
 Here: header, tail, footer, groups, indexes, pages, units. The schema is in invalid_schema.py.
 """
 
-from valid_set import VIEW, one, shard
+import struct
+
+from valid_set import VIEW, one, rows_digest, shard
 from wire import *  # noqa: F403
 
 LIST = []
@@ -145,13 +147,13 @@ def front():
     e = empty()
     e.major = 0
     add("header-major-0", "unsupported", OPEN, "HEAD-3", "major 0", e)
-    for bit in (1, 62):
+    for bit in (1, 62, 63):
         add("header-required-feature-%d" % bit, "unsupported", OPEN, "VER-1", "required feature bit %d" % bit, empty(), header=put(required=1 << bit))
     add("header-reserved-first", "unsupported", OPEN, "HEAD-4", "the first reserved byte of the file header", empty(), header=put(reserved=b"\x01" + bytes(11)))
     add("header-reserved-last", "unsupported", OPEN, "HEAD-4", "the last reserved byte of the file header", empty(), header=put(reserved=bytes(11) + b"\x01"))
     add("header-rows-per-group-0", "corrupt", OPEN, "HEAD-5", "rows_per_group 0", empty(), header=put(rows_per_group=0))
     add("header-rows-per-group-limit", "limit", OPEN, "HEAD-5 LIMIT-1", "rows_per_group 2^24 + 1", empty(), header=put(rows_per_group=2**24 + 1))
-    add("header-schema-limit", "limit", OPEN, "LIMIT-1", "schema_byte_count 2^24 + 1 in the file header", empty(), header=put(schema_byte_count=2**24 + 1))
+    add("header-schema-limit", "limit", VERIFY, "LIMIT-1", "schema_byte_count 2^24 + 1 in the file header", empty(), header=put(schema_byte_count=2**24 + 1))
     add("header-schema-checksum", "checksum", VERIFY, "FOOT-2", "schema_crc32c", empty(), header=put(schema_crc32c=5))
     add("header-schema-damaged", "checksum", VERIFY, "FOOT-2", "a bit of the schema behind the file header", empty(), file=flip("schema", 12))
     add("header-schema-differs", "corrupt", VERIFY, "FOOT-2", "the schema behind the file header names the column otherwise than the footer", empty(), front_schema=lambda v, c: v.replace(b"uid", b"uie"))
@@ -214,8 +216,8 @@ def footer():
         add("footer-" + name, "corrupt", OPEN, "FOOT-1", "a count of the footer: " + name, plain(), footer=put(**change))
     for name, n in (("plus", 1), ("minus", -1)):
         add("footer-schema-%s-1" % name, "corrupt", OPEN, "FOOT-1", "schema_byte_count of the footer, off by one", plain(), footer=lambda f, c: f.update(schema_byte_count=len(f["schema"]) + n))
-    add("footer-schema-limit", "limit", OPEN, "LIMIT-1", "schema_byte_count 2^24 + 1 in the footer", empty(), footer=put(schema_byte_count=2**24 + 1))
-    add("footer-notes-limit", "limit", OPEN, "LIMIT-1", "notes_byte_count 2^24 + 1", empty(), footer=put(notes_byte_count=2**24 + 1))
+    add("footer-schema-limit", "corrupt", OPEN, "FOOT-1", "schema_byte_count 2^24 + 1 in a footer that is smaller", empty(), footer=put(schema_byte_count=2**24 + 1))
+    add("footer-notes-limit", "corrupt", OPEN, "FOOT-1", "notes_byte_count 2^24 + 1 in a footer that is smaller", empty(), footer=put(notes_byte_count=2**24 + 1))
     g = "group"
     add("group-number", "corrupt", OPEN, "VAL-1", "the number of a group, in block and footer", plain(), group=put(group=1))
     add("group-rows-plus-1", "corrupt", OPEN, "FOOT-3", "row_count of a group one more", plain(), group=put(row_count=3))
@@ -224,13 +226,15 @@ def footer():
     add("group-short", "corrupt", OPEN, "GROUP-3", "the first of two groups has less than rows_per_group rows", two_groups(), group_rows=lambda v, c: 1 if c.group == 0 else None)
     add("group-long", "corrupt", OPEN, "GROUP-3", "a group has more than rows_per_group rows", two_groups(), group_rows=constant(3))
     add("group-position", "corrupt", VERIFY, "VAL-4", "position of a group is 64 more", plain(), group=put(position=more(64)))
-    add("group-position-outside", "truncated", OPEN, "VAL-1", "position of a group is behind the end of the file", plain(), group=put(position=1 << 40))
+    add("group-position-outside", "corrupt", OPEN, "BLOCK-5", "position of a group is behind the end of the file", plain(), group=put(position=1 << 40))
     for name, n in (("plus-1", 3), ("minus-1", 1), ("huge", 2**32 - 1)):
         add("group-chunks-" + name, "corrupt", OPEN, "FOOT-1", "chunk_count: " + name, plain(), group=put(chunk_count=n))
     add("group-reserved", "unsupported", OPEN, "HEAD-4", "the reserved field of a group", plain(), group=put(reserved=1))
     add("digest-rows", "corrupt", VERIFY, "VAL-4", "the row-set digest of a group", plain(), group=put(row_set_digest=more(1)))
     add("digest-column", "corrupt", VERIFY, "VAL-4", "a column digest of a group", plain(), group=lambda v, c: v["column_digests"].__setitem__(1, 12345))
-    add("digest-not-reduced", "corrupt", VERIFY, "VAL-4", "a column digest plus p", plain(), group=lambda v, c: v["column_digests"].__setitem__(1, v["column_digests"][1] + P))
+    add("digest-rows-p", "corrupt", OPEN, "DIGEST-1", "a row-set digest of 2^127 - 1", plain(), group=put(row_set_digest=P))
+    add("digest-column-p", "corrupt", OPEN, "DIGEST-1", "a column digest of 2^127 - 1", plain(), group=lambda v, c: v["column_digests"].__setitem__(1, P))
+    add("digest-not-reduced", "corrupt", OPEN, "DIGEST-1", "a column digest plus 2^127 - 1", plain(), group=lambda v, c: v["column_digests"].__setitem__(1, v["column_digests"][1] + P))
     add("group-block-differs", "corrupt", VERIFY, "VAL-4", "the group block's payload is not the footer's, though its checksum is right", plain(),
         group_block=lambda b, c: patch_header(b[:64 + 8] + b"\x01" + b[64 + 9:], checksum=crc32c((b[:72] + b"\x01" + b[73:])[64:64 + int.from_bytes(b[52:56], "little")])))
     add("group-block-damaged", "checksum", VERIFY, "VAL-4", "a bit of a group block's payload", plain(), file=flip("group", 64 + 20))
@@ -261,8 +265,8 @@ def footer():
     add("chunk-flag-set", "corrupt", VERIFY, "VAL-4", "the entry says that cells are missing, and none is", plain(), chunk=c1(put(flags=1)))
     add("chunk-flag-clear", "corrupt", VERIFY, "VAL-4", "the entry says that no cell is missing, and one is", holes(), chunk=c1(put(flags=0)))
     add("chunk-reserved", "unsupported", OPEN, "HEAD-4", "the reserved byte of a chunk entry", plain(), chunk=c1(put(reserved=1)))
-    add("chunk-index-outside", "truncated", OPEN, "BLOCK-5", "index_position is behind the end of the file", plain(), chunk=c1(put(index_position=1 << 40)))
-    add("chunk-index-wraps", "truncated", OPEN, "BLOCK-5", "index_position plus index_byte_count wraps", plain(), chunk=c1(put(index_position=2**64 - 64)))
+    add("chunk-index-outside", "corrupt", OPEN, "BLOCK-5", "index_position is behind the end of the file", plain(), chunk=c1(put(index_position=1 << 40)))
+    add("chunk-index-wraps", "corrupt", OPEN, "BLOCK-5", "index_position plus index_byte_count wraps", plain(), chunk=c1(put(index_position=2**64 - 64)))
     add("chunk-index-shifted", "corrupt", READ, "VAL-2", "index_position is 64 more", plain(), chunk=c1(put(index_position=more(64))))
     for name, n in (("plus", 64), ("minus", -64)):
         add("chunk-index-size-" + name, "corrupt", READ, "VAL-2", "index_byte_count is 64 %s" % name, plain(), chunk=c1(put(index_byte_count=more(n))))
@@ -336,9 +340,11 @@ def page():
     field("auxiliary-for-lz4", "corrupt", "CODEC-4", "an auxiliary page for codec lz4", squeezed(LZ4), auxiliary=1)
     field("auxiliary-missing", "corrupt", "AUX-1", "an auxiliary page that is not there", squeezed(ZSTD), auxiliary=1)
     field("not-packed-text", "corrupt", "PAGE-6", "a page of text without packed", words(), flags=0)
-    field("encoding-reserved", "unsupported", "ENC-1", "encoding 4, which is reserved", of(ragged("r", "u16", role=7), [b"\x01\x00"]), encoding=4)
-    field("encoding-unknown", "unsupported", "ENC-1", "encoding 6", words(), encoding=6)
-    field("encoding-private", "unsupported", "ENC-1", "encoding 0x8000", words(), encoding=0x8000)
+    add("page-encoding-reserved", "unsupported", READ, "ENC-1", "encoding 4, which is reserved", of(ragged("r", "u16", role=7), [b"\x01\x00"], encoding=4))
+    add("page-encoding-tensor", "unsupported", READ, "ENC-1", "a packed tensor page of encoding 1, which is reserved", of(tensor("t", "bf16", (3,)), [bytes(6)], encoding=1))
+    add("page-encoding-unknown", "unsupported", READ, "ENC-1", "encoding 6", words(encoding=6))
+    add("page-encoding-zstd", "unsupported", READ, "ENC-1", "encoding 6 and codec zstd", words(encoding=6, codec=ZSTD))
+    add("page-encoding-private", "unsupported", READ, "ENC-1", "encoding 0x8000", words(encoding=0x8000))
     for n in (3, 0x80):
         add("page-codec-%d" % n, "unsupported", READ, "CODEC-3", "codec %d" % n, words(codec=n))
     field("payload-limit", "limit", "LIMIT-1", "payload_byte_count 2^31", payload_byte_count=2**31)
@@ -444,23 +450,49 @@ def auxiliary():
     add("auxiliary-copies-differ", "corrupt", VERIFY, "AUX-2", "the copies have different bytes, each with its checksum", d(),
         **{ab: only(lambda b, c: patch_header(b[:64] + b"T" + b[65:], checksum=crc32c(b"T" + b[65:64 + 24])), copy=1)})
     add("auxiliary-ordinal", "corrupt", READ, "BLOCK-3 AUX-3", "the number of an auxiliary page, in both copies", d(), aux_fields=put(ordinal=1))
-    add("auxiliary-kind-unknown", "unsupported", READ, "CONF-1", "a page refers to an auxiliary page of kind 9", _kind(9))
+    for kind in (0, 3, 9):
+        add("auxiliary-kind-%d" % kind, "corrupt", READ, "AUX-5", "a page of encoding plain and codec zstd refers to an auxiliary page of kind %d" % kind, _kind(kind))
     add("auxiliary-padding", "corrupt", VERIFY, "FILE-2", "padding of an auxiliary page", d(), file=flip("aux", -1, end=True))
     entry = lambda **v: (lambda f, c: f["auxiliaries"][0].update(v))          # noqa: E731
     add("auxiliary-entry-column", "corrupt", READ, "BLOCK-3", "the column of an auxiliary entry is not that of its blocks", d(), footer=entry(column=0))
     add("auxiliary-entry-position", "corrupt", VERIFY, "VAL-4", "first_position of an auxiliary entry; readers use the second copy", d(),
         footer=lambda f, c: f["auxiliaries"][0].update(first_position=f["auxiliaries"][0]["first_position"] + 64))
-    add("auxiliary-entry-limit", "limit", OPEN, "LIMIT-1", "payload_byte_count 2^26 + 1 in an auxiliary entry", d(), footer=entry(payload_byte_count=2**26 + 1))
+    add("auxiliary-entry-limit", "corrupt", OPEN, "FOOT-1 BLOCK-5", "payload_byte_count 2^26 + 1 in an auxiliary entry of a file that is smaller", d(), footer=entry(payload_byte_count=2**26 + 1))
     late = squeezed(ZSTD, 2)
     late.rows_per_group, late.auxiliaries = 1, [Auxiliary(1, 1, b"the same again, the same")]
     late.layouts[1].auxiliary = 1
-    add("auxiliary-too-late", "corrupt", VERIFY, "AUX-1", "a page of the first group refers to an auxiliary page of the second", late)
+    add("auxiliary-too-late", "corrupt", READ, "AUX-5", "a page of the first group refers to an auxiliary page of the second", late)
 
 
 def _kind(kind):
     made = with_dictionary()
     made.auxiliaries[0].kind = kind
     return made
+
+
+def rows():
+    """What the values of a whole shard must be."""
+    missing = plain()
+    missing.cells[0][1] = [ABSENT]
+    add("row-id-absent", "corrupt", VERIFY, "SET-5", "an absent row id", missing)
+    twice = plain()
+    twice.cells[0][1] = twice.cells[0][0]
+    add("row-id-twice", "corrupt", VERIFY, "SET-5", "a row id twice in a row group", twice)
+    twice = two_groups()
+    twice.cells[0][2] = twice.cells[0][0]
+    add("row-id-twice-apart", "corrupt", VERIFY, "SET-5", "a row id in two row groups", twice)
+    for name, d, n in (("digest", 1, 0), ("row-count", 0, 1)):
+        made = plain()
+        made.schema.side = Side(rows_digest(2) + d, 2 + n)
+        add("side-" + name, "corrupt", VERIFY, "SIDE-2", "the %s of the side record is not that of the shard's rows" % name, made)
+    vocabulary = [Tokenizer("K", bytes(32), 300, 77, 298, 299)]
+    for name, column, value in (("ragged", ragged("k", "u16", role=7, tokenizer=0), struct.pack("<3H", 1, 300, 2)),
+                                ("tensor", tensor("k", "u32", (2,), role=7, tokenizer=0), struct.pack("<2I", 299, 2**32 - 1)),
+                                ("negative", ragged("k", "i32", role=7, tokenizer=0), struct.pack("<i", -1)),
+                                ("other-role", ragged("k", "i64", tokenizer=0), struct.pack("<q", 2**32))):
+        made = of(column, [value])
+        made.schema.tokenizers = vocabulary
+        add("token-" + name, "corrupt", VERIFY, "TYPE-5", "a token id outside of a vocabulary of 300: " + name, made)
 
 
 def values():
@@ -496,6 +528,6 @@ def flip_item():
 def all_invalid():
     import invalid_schema
     LIST.clear()
-    for part in (front, footer, index, page, units, auxiliary, values, invalid_schema.schema, invalid_schema.notes):
+    for part in (front, footer, index, page, units, auxiliary, rows, values, invalid_schema.schema, invalid_schema.notes):
         part()
     return list(LIST)

@@ -23,6 +23,10 @@ def ids(count, size=4):
     return [[(int.from_bytes(b"abcd"[:size].ljust(size, b"-"), "big") + i).to_bytes(size, "big")] for i in range(count)]
 
 
+def rows_digest(count):
+    return digest(row_term(row[0]) for row in ids(count))
+
+
 def one(values):
     return [[v] for v in values]
 
@@ -233,12 +237,13 @@ def unknown_tags():
         [Axis("caption", 3, 2, 1, "somebody", 1, extra=x + y)], [Teacher("T", 1, 100.0, [(0, 1, 2)], noise("w", 32), extra=x)],
         [Captioner("C", 0, "s", extra=y)], [Tokenizer("K", noise("k", 32), 49408, 77, 49406, 49407, extra=x)],
         [Operation(3, "Cut", [1.0], extra=y)], [Source("S", "free", "here", extra=x)], [Provenance("k", "v", extra=y)],
-        Side(5, 2, [(0, 7)], extra=x), extra=((0x8000, b"\x01"), (0x9000, b"any")))
-    cells = [ids(2), [[b"\x01\x00\x02\x00", b""], [ABSENT, b"\xff\xff"]]]
+        Side(rows_digest(2), 2, [(0, 7)], extra=x), extra=((0x8000, b"\x01"), (0x9000, b"any")))
+    cells = [ids(2), [[b"\x01\x00\x02\x00", b""], [ABSENT, b"\xff\xc0"]]]
     return Shard(schema, cells, notes=[("k", "v")], notes_extra=((0x8000, b"\xff"), (0x8005, b"")))
 
 
 def full_metadata(**more):
+    names = [[noise("id%d" % r, 16)] for r in range(2)]
     schema = Schema(
         [uid(16), tensor("image_emb", "bf16", (4,), role=4, axis=0), Column("text", 6, UTF8, axis=1),
          ragged("tokens", "u16", role=7, axis=2, tokenizer=1), Column("url", 2, UTF8), tensor("size", "u16", (2,), role=10)],
@@ -250,8 +255,8 @@ def full_metadata(**more):
         [Operation(0, "Identity"), Operation(6, "Rotate", [-30.0, 0.26999998092651367, 30.0]), Operation(255, "Last", [0.0])],
         [Source("DataComp", "CC-BY-4.0", "https://example.org/a?b=\"c\""), Source("own", "")],
         [Provenance("tool", "vectors"), Provenance("tool", ""), Provenance("", "empty key")],
-        Side(0x0123456789ABCDEF0123456789ABCDEF % P, 2, [(0, 1), (2, P - 1)]))
-    cells = [[[noise("id%d" % r, 16)] for r in range(2)],
+        Side(digest(row_term(row[0]) for row in names), 2, [(0, 1), (2, P - 1)]))
+    cells = [names,
              [[noise("e%d%d" % (r, v), 8) for v in range(2)] for r in range(2)],
              one([b"a dog", b"a \xe2\x98\x83"]), [[noise("t%d%d" % (r, v), 2 * r + 2) for v in range(2)] for r in range(2)],
              one([b"https://example.org/1.jpg", ABSENT]), one([struct.pack("<2H", 640, 480), struct.pack("<2H", 1, 65535)])]
@@ -325,7 +330,7 @@ def all_valid():
               layouts={1: Layout(rows_per_unit=3), 2: Layout(rows_per_unit=3, codec=ZSTD)}), "NOTE-5", "UNIT-1")
     add("binary", "binary cells that are no UTF-8, and an empty one",
         shard(4, [Column("image", 3, BINARY)], [one([b"\xff\xd8\xff\xe0", b"", b"\x00", bytes(range(256))])]), "UNIT-1")
-    add("operations", "every kind of item, null items, empty value, magnitudes outside the table, NaN and -0", operations(), "TYPE-2", "TYPE-3")
+    add("operations", "every kind of item, null items, empty value, numbers and magnitudes outside the table, NaN and -0", operations(), "TYPE-2", "TYPE-3")
     add("locator", "every hash kind, largest numbers, empty container", locators())
     add("codec-zstd", "zstd for tensors and ragged types", codec(ZSTD), "CODEC-1", "CODEC-2", "PAGE-6")
     add("codec-lz4", "lz4 for tensors and ragged types", codec(LZ4), "CODEC-1", "PAGE-6")
@@ -351,6 +356,8 @@ def all_valid():
     add("dictionary-raw", "zstd dictionaries of any content, used by two columns over two groups", dictionary_raw(), "AUX-1", "AUX-2", "AUX-3")
     add("dictionary-trained", "a trained zstd dictionary; auxiliary pages that nothing uses, one of them in the second group",
         dictionary_trained(), "AUX-1", "AUX-3", "AUX-4")
+    add("auxiliary-kind-unused", "auxiliary pages of a reserved and of an unknown kind, which nothing refers to",
+        shard(1, [Column("word", 6, UTF8)], [one([b"word"])], auxiliaries=[Auxiliary(0, 1, b"a table", 4), Auxiliary(0, 1, b"\x00", 900)]), "AUX-5")
     add("spanning", "chunks of several variants, raw, zstd and lz4, with missing cells", spanning(), "GROUP-1", "GROUP-2", "PAGE-1")
     add("unknown-tags", "unknown optional tags in every record", unknown_tags(), "NOTE-3")
     add("optional-feature", "unknown optional feature bits", shard(1, [], [], optional=1 << 63 | 2), "VER-1")
@@ -361,7 +368,7 @@ def all_valid():
     add("axis-without-columns", "an axis that no column has", shard(1, [], [], [VIEW]))
     add("row-id-last", "the row id is not the first column",
         Shard(Schema([tensor("a", "u8", (1,)), tensor("uid", "u8", (32,), role=1)]), [one([b"\x05"]), one([noise("id", 32)])]), "SCHEMA-1")
-    add("full-metadata", "every metadata record, notes and side record", full_metadata(), "SCHEMA-3", "SCHEMA-7", "SCHEMA-8")
+    add("full-metadata", "every metadata record, notes and side record", full_metadata(), "SCHEMA-3", "SCHEMA-7", "SCHEMA-8", "SIDE-2")
     add("limits", "names of 255 bytes, 8 dims, 4,096 variants, the largest cell and row group; no rows", limits(), "LIMIT-1")
     add("datacompdr-mini", "three rows of a reinforced data set", mini(), "AUX-3")
     return e

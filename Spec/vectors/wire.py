@@ -291,6 +291,7 @@ class Layout:
     codec: object = NONE
     auxiliary: int = 0
     span: int = 1              # variants of a chunk
+    encoding: int = 0          # the units hold their plain bytes whatever it is
 
     def at(self, name, page):
         value = getattr(self, name)
@@ -485,7 +486,7 @@ class _Builder:
         rows = range(first, first + count)
         g = self.hook("group", dict(
             group=number, row_count=count, first_row=first, position=start, reserved=0, chunks=entries,
-            row_set_digest=digest(row_term(s.cells[ids][r][0]) for r in rows),
+            row_set_digest=digest(row_term(i) for i in (s.cells[ids][r][0] for r in rows) if not isinstance(i, int)),
             column_digests=[digest(cell_term(c) for r in rows for c in column[r]) for column in s.cells]), group=number)
         g.setdefault("chunk_count", len(g["chunks"]))
         payload = self.hook("group_payload", group_payload(g), group=number)
@@ -531,8 +532,9 @@ class _Builder:
         where = dict(group=group, column=column, variant=variant, page=number)
         kind = s.schema.columns[column]
         per_unit, codec = layout.at("rows_per_unit", number), layout.at("codec", number)
+        encoded = codec != NONE or layout.encoding != 0
         is_tensor = kind.type == TENSOR
-        packed = self.hook("packed", not (is_tensor and codec == NONE), **where)
+        packed = self.hook("packed", not is_tensor or encoded, **where)
         dictionary = self.dictionaries.get(layout.auxiliary)
         units, sizes = [], []
         for u, at in enumerate(range(0, len(cells), per_unit)):
@@ -556,12 +558,13 @@ class _Builder:
         states = [c if isinstance(c, int) else 0 for r in cells for c in r]
         t = self.hook("tables", dict(
             checksums=[crc32c(u) for u in units], ends=ends if packed else None,
-            sizes=sizes if packed and codec != NONE and not is_tensor else None,
+            sizes=sizes if packed and encoded and not is_tensor else None,
             states=pack_states(states) if any(states) else None), **where)
         prologue = b"".join(u32(n) for name in ("checksums", "ends", "sizes") for n in t[name] or [])
         prologue = self.hook("prologue", prologue + (t["states"] or b""), **where)
         fields = dict(
             kind=PAGE, flags=(1 if t["states"] is not None else 0) | (2 if packed else 0), codec=codec,
+            encoding=layout.encoding,
             shard_tag=s.tag, group=group, column=column, first_variant=variant, variant_count=variants,
             ordinal=number, first_row=first_row, row_count=len(cells), rows_per_unit=per_unit,
             auxiliary=layout.auxiliary, prologue_byte_count=len(prologue), payload_byte_count=len(payload),
