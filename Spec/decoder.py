@@ -39,6 +39,7 @@ def open_shard(data):
     check_tail_against_header(data, tail, header)
     shard = new_shard(data, header, tail.footer_position)
     shard.footer = footer = read_footer_lengths(data, tail)
+    check_footer_schema(data, header, footer)
     shard.schema = read_schema(footer.schema, footer.schema_position)
     shard.notes = NOTES.read(footer.notes, footer.notes_position, "notes").note
     shard.auxiliaries = read_auxiliary_entries(shard, footer.auxiliaries, footer.auxiliaries_position, footer.prefix.group_count)

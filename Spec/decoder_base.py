@@ -224,6 +224,12 @@ def join_digests(first, second, second_count):
     return (first * pow(R, second_count, P) + second) % P
 
 
+def check_digest(digest, structure, position):
+    """R-DIGEST-1."""
+    if digest >= P:
+        raise Corrupt(structure, position, "R-DIGEST-1: a digest of 2^127 - 1 or more")
+
+
 def row_term(row_id):
     return 1 + int.from_bytes(hashlib.sha256(row_id).digest()[:15], "little")
 
@@ -246,6 +252,7 @@ MAXIMUM_SCHEMA = 16_777_216
 MAXIMUM_FOOTER = 1_073_741_824
 MAXIMUM_CELL = 1_073_741_824
 MAXIMUM_PAYLOAD = 2_147_483_584
+MAXIMUM_UNIT = 2_147_483_584
 MAXIMUM_PROLOGUE = 268_435_456
 MAXIMUM_ROWS_PER_GROUP = 16_777_216
 MAXIMUM_AUXILIARY = 67_108_864

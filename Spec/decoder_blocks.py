@@ -8,8 +8,8 @@ from decoder_base import *
 # ---------------------------------------------------------------- 5.1: file header
 
 MAJOR = 1
-KNOWN_REQUIRED_FEATURES = 1 << 0 | 1 << 63                              # 14.2: spanning, draft
 SPANNING = 1 << 0
+KNOWN_REQUIRED_FEATURES = SPANNING                                      # 14.2: nobody knows the draft bit
 FILE_MAGIC = bytes.fromhex("89445253 0D0A1A0A")
 FILE_HEADER = Layout("file header", "magic:8s major:H minor:H schema_byte_count:I shard_tag:Q required_features:Q "
                      "optional_features:Q rows_per_group:I schema_crc32c:I reserved:12s header_crc32c:I")
@@ -23,6 +23,11 @@ def check_major(major, structure, position):
 def check_reserved(raw, structure, position):
     if any(raw):
         raise Unsupported(structure, position, "R-HEAD-4: a reserved byte is not 0")
+
+
+def past_end(data, structure, position, reason):
+    """R-BLOCK-5: the error for what does not fit in the file: truncated, or corrupt if the tail is there."""
+    return (Corrupt if data[-8:] == TAIL_MAGIC else Truncated)(structure, position, "R-BLOCK-5: " + reason)
 
 
 def read_file_header(data):
@@ -46,7 +51,7 @@ def read_file_header(data):
     if header.schema_byte_count > MAXIMUM_SCHEMA:
         raise Limit("file header", 12, f"R-LIMIT-1: a schema of {header.schema_byte_count} bytes")
     if 64 + pad64(header.schema_byte_count) > len(data):
-        raise Truncated("schema", 64, "the file ends before the schema does")
+        raise past_end(data, "schema", 64, "the file ends before the schema does")
     return header
 
 
@@ -78,7 +83,7 @@ def block_byte_count(header):
 def read_block_header(raw, position, structure, **identity):
     """R-BLOCK-3: magic, header_crc32c, then what the reader looked for; R-BLOCK-2; R-BLOCK-4."""
     if len(raw) < 64:
-        raise Truncated(structure, position, "R-BLOCK-5: the file ends inside the block header")
+        raise Corrupt(structure, position, "R-BLOCK-5: there is no room for a block header")
     header = BLOCK_HEADER.read(raw, 0)
     if header.magic != BLOCK_MAGIC:
         raise Corrupt(structure, position, "R-BLOCK-3: no block header here")
@@ -102,13 +107,13 @@ def read_block_header(raw, position, structure, **identity):
 
 
 def maximum_payload(kind):
-    return {PAGE: MAXIMUM_PAYLOAD, AUXILIARY: MAXIMUM_AUXILIARY, FOOTER: MAXIMUM_FOOTER}.get(kind, 0xFFFFFFFF)
+    return {PAGE: MAXIMUM_PAYLOAD, AUXILIARY: MAXIMUM_AUXILIARY}.get(kind, 0xFFFFFFFF)  # a footer must first fit: R-FOOT-1
 
 
 def read_block_payload(data, position, header, structure):
     """The payload of a block that is not a page, after its checksum."""
     if block_byte_count(header) > len(data) - position:
-        raise Truncated(structure, position, "R-BLOCK-5: the file ends before the block does")
+        raise Corrupt(structure, position, "R-BLOCK-5: the file ends before the block does")
     payload = data[position + 64:position + 64 + header.payload_byte_count]
     check_crc(payload, header.checksum, structure, position + 64, "the checksum of the payload")
     return payload
@@ -127,7 +132,7 @@ def unit_rows(header, unit):
 
 
 def has_plain_sizes(header, column):
-    return bool(header.flags & PACKED and header.codec != 0 and column.type != TENSOR)
+    return bool(header.flags & PACKED and (header.encoding, header.codec) != (0, 0) and column.type != TENSOR)
 
 
 def prologue_tables(header, column):
@@ -146,11 +151,19 @@ def unit_stride(header, column):
     return pad64(header.rows_per_unit * header.variant_count * column.cell_byte_count)
 
 
+# 6.3 and 7: what this reader knows, with the kind of auxiliary page that it has a use for.
+ZSTD_DICTIONARY = 1
+AUXILIARY_USES = {(0, 0): None, (0, 1): ZSTD_DICTIONARY, (0, 2): None}  # by encoding and codec
+
+
 def check_page_header(shard, page, structure, position):
-    """The rules that the page header alone can break."""
+    """The rules that the page header alone can break. R-ENC-1, R-CODEC-3: of a page of an unknown encoding
+    or codec nothing more is asked, until somebody wants its cells."""
     header, column = page.header, page.column
     if header.row_count == 0 or header.rows_per_unit == 0:
         raise Corrupt(structure, position, "R-PAGE-1: row_count or rows_per_unit is 0")
+    if (header.encoding, header.codec) not in AUXILIARY_USES:
+        return
     raw = column.type == TENSOR and header.encoding == 0 and header.codec == 0
     if raw == bool(header.flags & PACKED):
         raise Corrupt(structure, position, f"R-PAGE-6: this page is {'' if raw else 'not '}packed")
@@ -165,13 +178,15 @@ def check_page_header(shard, page, structure, position):
         if header.payload_byte_count != pad64(end):
             raise Corrupt(structure, position, f"R-PAGE-7: a payload of {header.payload_byte_count} bytes, not {pad64(end)}")
     if header.auxiliary:
-        if header.encoding == 0 and header.codec in (0, 2):
+        if AUXILIARY_USES[header.encoding, header.codec] is None:
             raise Corrupt(structure, position, "R-CODEC-4: an auxiliary page for a codec that has none")
         if header.auxiliary > len(shard.auxiliaries):
             raise Corrupt(structure, position, f"there is no auxiliary page {header.auxiliary - 1}")
         auxiliary = shard.auxiliaries[header.auxiliary - 1]
         if auxiliary.group > header.group:
-            raise Corrupt(structure, position, "R-AUX-1: an auxiliary page that stands behind this page")
+            raise Corrupt(structure, position, "R-AUX-5: an auxiliary page of a later row group")
+        if auxiliary.kind != AUXILIARY_USES[header.encoding, header.codec]:
+            raise Corrupt(structure, position, f"R-AUX-5: an auxiliary page of kind {auxiliary.kind}")
         if auxiliary.column != header.column:
             raise Corrupt(structure, position, "R-AUX-3: an auxiliary page of another column")
 
@@ -205,6 +220,8 @@ def read_prologue(shard, page):
     for u in range(count):
         if plain[u] > EXPANSION_LIMIT * stored[u] or plain[u] < stored[u]:
             raise Corrupt(structure, at, f"R-UNIT-4: unit {u} has {stored[u]} stored and {plain[u]} plain bytes")
+        if plain[u] > MAXIMUM_UNIT:
+            raise Limit(structure, at, f"R-LIMIT-1: unit {u} has {plain[u]} plain bytes")
     states = tables.get("states")
     if states is not None:
         check_states(states, header.row_count * header.variant_count, structure, at)
@@ -222,9 +239,6 @@ def check_states(states, cells, structure, position):
 
 
 # ---------------------------------------------------------------- 5.4: auxiliary page
-
-ZSTD_DICTIONARY = 1
-
 
 def read_auxiliary(shard, number):
     """R-AUX-2: the payload of the first copy, or of the second if the first is damaged."""
@@ -350,6 +364,8 @@ def read_group_payload(shard, raw, position, number):
         raise Corrupt(structure, position, f"R-GROUP-1: no chunk for column {column}, variant {variant}")
     at = byte_count - 16 - 16 * len(schema.columns)
     digests = [int.from_bytes(raw[i:i + 16], "little") for i in range(at, byte_count, 16)]
+    for i, digest in enumerate(digests):
+        check_digest(digest, structure, position + at + 16 * i)
     fields = prefix._asdict() | {"chunks": chunks, "row_set_digest": digests[0], "column_digests": digests[1:],
                                  "payload": raw[:byte_count], "payload_position": position}
     return SimpleNamespace(**fields)
@@ -375,20 +391,22 @@ def read_footer_lengths(data, tail):
     header = read_block_header(data[at:at + 64], at, "footer", kind=FOOTER, shard_tag=tail.shard_tag)
     if block_byte_count(header) != tail.footer_byte_count or header.checksum != tail.footer_crc32c:
         raise Corrupt("footer", at, "its size or checksum is not what the tail says")
+    if header.payload_byte_count > MAXIMUM_FOOTER:
+        raise Limit("footer", at, f"R-LIMIT-1: a payload of {header.payload_byte_count} bytes")
     payload = read_block_payload(data, at, header, "footer")
     at += 64
     if len(payload) < FOOTER_PREFIX.byte_count:
         raise Corrupt("footer", at, f"R-FOOT-1: a payload of {len(payload)} bytes")
     prefix = FOOTER_PREFIX.read(payload, 0)
-    for name, count in (("schema", prefix.schema_byte_count), ("notes", prefix.notes_byte_count)):
-        if count > MAXIMUM_SCHEMA:
-            raise Limit("footer", at + 16, f"R-LIMIT-1: {count} bytes of {name}")
     schema_at = FOOTER_PREFIX.byte_count
     notes_at = schema_at + prefix.schema_byte_count
     auxiliaries_at = notes_at + prefix.notes_byte_count
     groups_at = auxiliaries_at + AUXILIARY_ENTRY.byte_count * prefix.auxiliary_count
     if groups_at > len(payload):
         raise Corrupt("footer", at, "R-FOOT-1: the payload ends inside its parts")
+    for name, count in (("schema", prefix.schema_byte_count), ("notes", prefix.notes_byte_count)):
+        if count > MAXIMUM_SCHEMA:
+            raise Limit("footer", at + 16, f"R-LIMIT-1: {count} bytes of {name}")
     if prefix.row_count != tail.row_count:
         raise Corrupt("footer", at, f"{prefix.row_count} rows, and {tail.row_count} in the tail")
     return SimpleNamespace(prefix=prefix, position=at, payload=payload,
@@ -398,15 +416,23 @@ def read_footer_lengths(data, tail):
                            groups=payload[groups_at:], groups_position=at + groups_at)
 
 
+def check_footer_schema(data, header, footer):
+    """R-FOOT-2, as far as schema_crc32c tells. Where both schemas are equal, the checksum is wrong, else a schema."""
+    if (len(footer.schema), crc32c(footer.schema)) != (header.schema_byte_count, header.schema_crc32c):
+        if data[64:64 + header.schema_byte_count] == footer.schema:
+            raise Checksum("schema", 64, "schema_crc32c")
+        raise Corrupt("footer", footer.schema_position, "R-FOOT-2: its schema is not the one behind the file header")
+
+
 def read_auxiliary_entries(shard, raw, position, group_count):
     entries = []
     for offset in range(0, len(raw), AUXILIARY_ENTRY.byte_count):
         entry, at = AUXILIARY_ENTRY.read(raw, offset), position + offset
         structure = f"auxiliary entry {len(entries)}"
-        if entry.payload_byte_count > MAXIMUM_AUXILIARY:
-            raise Limit(structure, at + 16, f"R-LIMIT-1: {entry.payload_byte_count} bytes")
         for copy_position in (entry.first_position, entry.second_position):
             check_position(shard, copy_position, 64 + pad64(entry.payload_byte_count), structure, at)
+        if entry.payload_byte_count > MAXIMUM_AUXILIARY:
+            raise Limit(structure, at + 16, f"R-LIMIT-1: {entry.payload_byte_count} bytes")
         if entry.column >= len(shard.schema.columns) or entry.group >= group_count:
             raise Corrupt(structure, at + 26, f"R-AUX-3: column {entry.column}, row group {entry.group}")
         entries.append(entry)

@@ -2,7 +2,7 @@
 import struct
 
 from decoder_base import *
-from decoder_blocks import ZSTD_DICTIONARY, read_auxiliary, unit_rows
+from decoder_blocks import read_auxiliary, unit_rows
 
 
 # ---------------------------------------------------------------- 6.1: plain bytes and units
@@ -42,13 +42,13 @@ def split_ragged(plain, count, structure, position):
     lengths, offset = [], 0
     for _ in range(count):
         length, offset = read_varint(plain, offset, structure, position)
-        if length > MAXIMUM_CELL:
-            raise Limit(structure, position, f"R-LIMIT-1: a cell of {length} bytes")
         lengths.append(length)
     if offset + sum(lengths) != len(plain):
         raise Corrupt(structure, position, f"R-UNIT-1: {len(plain)} plain bytes, and the lengths need {offset + sum(lengths)}")
     slots = []
     for length in lengths:
+        if length > MAXIMUM_CELL:
+            raise Limit(structure, position, f"R-LIMIT-1: a cell of {length} bytes")
         slots.append(plain[offset:offset + length])
         offset += length
     return slots
@@ -150,8 +150,6 @@ def check_encoding_and_codec(page):
 
 def decompress(shard, page, stored, plain_count, structure, position):
     """R-CODEC-1."""
-    if plain_count > MAXIMUM_PAYLOAD:
-        raise Limit(structure, position, f"a unit of {plain_count} plain bytes")
     if page.header.codec == 0:                                          # 6.1: such a unit cannot be smaller
         raise Corrupt(structure, position, "R-UNIT-2: codec none, and not the plain byte count")
     try:
@@ -185,13 +183,11 @@ def zstd_dictionary(shard, page, structure, position):
     if not page.header.auxiliary:
         return None
     number = page.header.auxiliary - 1
-    kind = shard.auxiliaries[number].kind
-    if kind != ZSTD_DICTIONARY:
-        error = Corrupt if 2 <= kind <= 5 else Unsupported
-        raise error(structure, position, f"auxiliary page {number} has kind {kind}, and is no dictionary")
     if number not in shard.dictionaries:
         content = bytes(read_auxiliary(shard, number))
-        shard.dictionaries[number] = zstandard.ZstdCompressionDict(content) if content else None
+        if not content:
+            raise Corrupt(structure, position, f"7.1: auxiliary page {number} is an empty dictionary")
+        shard.dictionaries[number] = zstandard.ZstdCompressionDict(content)
     return shard.dictionaries[number]
 
 

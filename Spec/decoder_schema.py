@@ -35,9 +35,8 @@ def read_schema(raw, position):
             raise Limit("schema", position, f"R-LIMIT-1: {len(records)} {name}")
         if len({record.name for record in records}) != len(records):
             raise Corrupt("schema", position, f"R-SCHEMA-2: two {name} with one name")
-    for name in ("axes", "columns", "teachers", "captioners", "tokenizers", "operations", "sources"):
-        for record in getattr(schema, name):
-            check_name(record)
+    for record in schema.axes + schema.columns:
+        check_name(record)
     for axis in schema.axes:
         check_axis(axis)
     for column in schema.columns:
@@ -58,7 +57,7 @@ def read_schema(raw, position):
 
 
 def check_name(record):
-    """R-SCHEMA-2, for everything that is called a name."""
+    """R-SCHEMA-2."""
     raw = record.name.encode("utf-8")
     if len(raw) > MAXIMUM_NAME:
         raise Limit("schema", record.position, f"R-LIMIT-1: a name of {len(raw)} bytes")
@@ -112,8 +111,8 @@ def check_meanings(schema):
         for column, first, count in teacher.slices:
             check_reference(column, schema.columns, teacher, "column")
             target = schema.columns[column]
-            if target.type == TENSOR and first + count > math.prod(target.dims):
-                raise Corrupt("schema", teacher.position, "R-SCHEMA-7: a slice that is not within its cell")
+            if target.type != TENSOR or count == 0 or first + count > math.prod(target.dims):
+                raise Corrupt("schema", teacher.position, "R-SCHEMA-7: a slice that is empty or not within the cell of a tensor")
     for captioner in schema.captioners:
         check_reference(captioner.axis, schema.axes, captioner, "axis")
     last = -1
@@ -122,7 +121,10 @@ def check_meanings(schema):
             raise Corrupt("schema", operation.position, "R-SCHEMA-8: operation numbers do not ascend")
         last = operation.operation
         values = [struct.unpack("<d", struct.pack("<Q", bits))[0] for bits in operation.magnitudes]
-        if any(not a < b for a, b in zip(values, values[1:])):
-            raise Corrupt("schema", operation.position, "magnitudes do not ascend")
-    for number, _ in schema.side.axes if schema.side else ():
-        check_reference(number, schema.axes, schema.side, "axis")
+        if any(map(math.isnan, values)) or any(not a < b for a, b in zip(values, values[1:])):
+            raise Corrupt("schema", operation.position, "R-SCHEMA-9: magnitudes that are not each less than the next")
+    if schema.side:
+        for number, _ in schema.side.axes:
+            check_reference(number, schema.axes, schema.side, "axis")
+        for digest in (schema.side.row_set_digest, *(digest for _, digest in schema.side.axes)):
+            check_digest(int.from_bytes(digest, "little"), "schema", schema.side.position)

@@ -49,7 +49,7 @@ def verify(data):
         if schema is None:
             return findings
         shard = rebuild_shard(data, header, schema, blocks, end, findings)
-    chunk_pages = {}
+    chunk_pages, row_ids = {}, set()
     for group in shard.groups:
         for chunk in group.chunks:
             chunk_pages[chunk.name] = find_pages(shard, group, chunk, blocks, findings)
@@ -58,8 +58,16 @@ def verify(data):
         check_auxiliary(shard, number, findings)
     for group in shard.groups:
         check_group_block(shard, group, blocks, findings)
-        check_cells(shard, group, chunk_pages, findings)
+        check_cells(shard, group, chunk_pages, row_ids, findings)
+    if complete and schema_has_other_rows(shard):
+        findings.add(Corrupt("schema", 64, "R-SIDE-2: the side record names other rows than the shard's"))
     return findings
+
+
+def schema_has_other_rows(shard):
+    """R-SIDE-2."""
+    side = shard.schema.side
+    return side and (int.from_bytes(side.row_set_digest, "little"), side.row_count) != (shard_digests(shard)[0], shard.row_count)
 
 
 def walk_without_header(data, findings):
@@ -105,6 +113,9 @@ def walk(data, start, end, tag, findings):
     """R-FILE-1: the headers of all blocks by their positions; what a block shows about itself is checked."""
     blocks, position, area = {}, start, data[:end]
     while position < end:
+        if end - position < 64:
+            findings.add(past_end(data, "block", position, "there is no room for a block header"))
+            break
         findings.attempt(read_block_header, area[position:position + 64], position, "block", shard_tag=tag)
         if is_block(area, position, tag):
             header = BLOCK_HEADER.read(area, position)
@@ -113,7 +124,7 @@ def walk(data, start, end, tag, findings):
                 check_block(area, position, header, findings)
                 position += block_byte_count(header)
                 continue
-            findings.add(Truncated("block", position, "R-BLOCK-5: it does not end before the end"))
+            findings.add(past_end(data, "block", position, "it does not end before the end"))
         position += 64
         while position < end and not is_block(area, position, tag):     # R-REC-1: go on behind the damage
             position += 64
@@ -227,10 +238,11 @@ def check_page_header_copy(shard, page):
 
 
 def check_auxiliary(shard, number, findings):
-    """R-AUX-2: both copies; their fields are all in the entry, so copies that agree with it are equal."""
+    """R-AUX-2: both copies; their fields are all in the entry, so copies that agree with it are equal.
+    The kind does not matter until a page refers to it: R-AUX-5."""
     entry = shard.auxiliaries[number]
-    if entry.kind != ZSTD_DICTIONARY:
-        findings.add(Unsupported(f"auxiliary page {number}", entry.first_position, f"kind {entry.kind}"))
+    if entry.kind == ZSTD_DICTIONARY and entry.payload_byte_count == 0:
+        findings.add(Corrupt(f"auxiliary page {number}", entry.first_position, "7.1: an empty dictionary"))
     for copy, position in enumerate((entry.first_position, entry.second_position)):
         findings.attempt(read_auxiliary_copy, shard, number, copy, position)
     if number and shard.auxiliaries[number - 1].first_position > entry.first_position:
@@ -251,11 +263,11 @@ def check_group_block(shard, group, blocks, findings):
 
 # ---------------------------------------------------------------- cells and digests (8.2)
 
-def check_cells(shard, group, chunk_pages, findings):
-    """Decodes all cells of a group, and recomputes its digests."""
+def check_cells(shard, group, chunk_pages, row_ids, findings):
+    """Decodes all cells of a group, and recomputes its digests. `row_ids` are those of the groups before it."""
     columns = [[] for _ in shard.schema.columns]                        # by column, by chunk: (terms, variants)
     for chunk in group.chunks:
-        columns[chunk.column].append(check_chunk(shard, group, chunk, chunk_pages[chunk.name], findings))
+        columns[chunk.column].append(check_chunk(shard, group, chunk, chunk_pages[chunk.name], row_ids, findings))
     at = group.payload_position + len(group.payload) - 16 * len(columns)
     for number, chunks in enumerate(columns):
         if None in chunks:
@@ -266,7 +278,7 @@ def check_cells(shard, group, chunk_pages, findings):
             findings.add(Corrupt(f"row group {group.group}", at + 16 * number, f"8.2: the digest of column {number} is another"))
 
 
-def check_chunk(shard, group, chunk, pages, findings):
+def check_chunk(shard, group, chunk, pages, row_ids, findings):
     """The terms of the column digest, and the number of variants; None if a cell cannot be read."""
     if pages is None:
         return None
@@ -282,7 +294,9 @@ def check_chunk(shard, group, chunk, pages, findings):
                 present = present and state == PRESENT
                 if state == PRESENT:
                     plain_byte_count += len(slot)
-                    if chunk.column == shard.schema.row_id_column:
+                if chunk.column == shard.schema.row_id_column:
+                    check_row_id(state, slot, row_ids, page, findings)
+                    if state == PRESENT:
                         row_terms.append(row_term(slot))
     if not whole:
         return None
@@ -292,6 +306,16 @@ def check_chunk(shard, group, chunk, pages, findings):
         at = group.payload_position + len(group.payload) - 16 * len(shard.schema.columns) - 16
         findings.add(Corrupt(f"row group {group.group}", at, "8.2: the row-set digest is another"))
     return terms, chunk.variant_count
+
+
+def check_row_id(state, row_id, row_ids, page, findings):
+    """R-SET-5: present, but for what a repair has lost, and unique in the shard."""
+    if state == ABSENT:
+        findings.add(Corrupt(page.name, page.position, "R-SET-5: a row id is absent"))
+    elif state == PRESENT:
+        if bytes(row_id) in row_ids:
+            findings.add(Corrupt(page.name, page.position, f"R-SET-5: row id {row_id.hex()} occurs twice"))
+        row_ids.add(bytes(row_id))
 
 
 def check_page(shard, page, findings):
@@ -315,18 +339,19 @@ def check_page(shard, page, findings):
         for state, slot in cells or ():
             if state != PRESENT and any(slot):
                 findings.add(Corrupt(f"unit {number} of {page.name}", payload_at + begin, "R-PAGE-8: a slot that is not zero"))
-            elif state == PRESENT and page.column.type == OPERATIONS:
-                check_operation_numbers(shard, slot, f"unit {number} of {page.name}", payload_at + begin, findings)
+            elif state == PRESENT and page.column.tokenizer is not None:
+                check_tokens(shard, page, slot, f"unit {number} of {page.name}", payload_at + begin, findings)
         yield cells
 
 
-def check_operation_numbers(shard, value, structure, position, findings):
-    """R-TYPE-3."""
-    known = {operation.operation for operation in shard.schema.operations}
-    for name, operands in read_operations(value, structure, position):
-        for number, _ in operands or () if name == "rand_augment" else ():
-            if number not in known:
-                findings.add(Corrupt(structure, position, f"R-TYPE-3: operation {number} is not in the table"))
+def check_tokens(shard, page, value, structure, position, findings):
+    """R-TYPE-5."""
+    size, column = shard.schema.tokenizers[page.column.tokenizer].vocabulary_size, page.column
+    if column.element in INTEGER_CODES:
+        code = INTEGER_CODES[column.element]
+        for token in struct.unpack(f"<{len(value) // column.element_size}{code}", value):
+            if not 0 <= token < size:
+                findings.add(Corrupt(structure, position, f"R-TYPE-5: token {token} of a vocabulary of {size}"))
 
 
 # ---------------------------------------------------------------- appendix B: the test vectors
@@ -376,21 +401,25 @@ def check_valid(data, entry):
     return next((f"the verifier finds {finding}" for finding in verify(data)), None)
 
 
+STAGES = ("open", "read", "verify")
+
+
 def check_invalid(data, entry):
-    """None, or what is wrong: rejected at this stage, with this code, and by the verifier too."""
-    stage, error = "verify", None
+    """None, or what is wrong: rejected with this code at this stage or an earlier one, and by the verifier too."""
+    stage, error = "open", None
     try:
-        shard, stage = open_shard(data), "read"
+        shard = open_shard(data)
+        stage = "read"
         for _ in dump(shard):
             pass
         stage = "verify"
     except ShardError as caught:
-        stage, error = "read" if stage == "read" else "open", caught
+        error = caught
     codes = [finding.code for finding in verify(data)]
     if error is None and not codes:
         return "accepted"
-    if stage != entry["stage"]:
-        return f"rejected at {stage}, not at {entry['stage']}: {error or codes}"
+    if STAGES.index(stage) > STAGES.index(entry["stage"]):
+        return f"rejected at {stage}, and not before: {error or codes}"
     if error is not None and error.code != entry["code"]:
         return f"not {entry['code']}: {error}"
     if entry["code"] not in codes:

@@ -71,6 +71,8 @@ def schema():
     bad("slice-column", "corrupt", "SCHEMA-3", "a teacher's slice of a column that is not there", rich(), schema=edit("teacher", field(4, struct.pack("<HII", 3, 0, 1))))
     for name, values in (("plus-1", (1, 1, 4)), ("outside", (1, 4, 1)), ("wraps", (1, 2**32 - 1, 2))):
         bad("slice-" + name, "corrupt", "SCHEMA-7", "a teacher's slice reaches out of its cell: " + name, rich(), schema=edit("teacher", field(4, struct.pack("<HII", *values))))
+    for name, values in (("empty", (1, 0, 0)), ("ragged", (2, 0, 1))):
+        bad("slice-" + name, "corrupt", "SCHEMA-7", "a teacher's slice that is empty, or of a column that is no tensor: " + name, rich(), schema=edit("teacher", field(4, struct.pack("<HII", *values))))
     bad("defining-column", "corrupt", "SCHEMA-3", "a defining column that is not there", rich(), schema=edit("axis", field(6, u16(3))))
     bad("defining-column-axis", "corrupt", "SCHEMA-5", "a defining column that does not have this axis", rich(), schema=edit("axis", field(6, u16(0))))
     bad("side-axis", "corrupt", "SCHEMA-3", "a side record with an axis that is not there", rich(), schema=edit("side", field(3, u16(1) + u128(1))))
