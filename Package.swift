@@ -27,6 +27,8 @@ let package = Package(
         .library(name: "DRLoader", targets: ["DRLoader"]),
         .library(name: "DRConvert", targets: ["DRConvert"]),
         .executable(name: "drshard", targets: ["DRShardCLI"]),
+        // For the package in Fuzz alone: a product is the only way across packages.
+        .library(name: "FuzzBodies", targets: ["FuzzBodies"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -72,5 +74,9 @@ let package = Package(
         .testTarget(
             name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
+        .target(
+            name: "FuzzBodies", dependencies: ["DRConvert", "DRShard", "DRShardFormat"], path: "Tests/FuzzBodies",
+            swiftSettings: swiftSettings),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: swiftSettings),
     ]
 )

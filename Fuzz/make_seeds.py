@@ -1,0 +1,87 @@
+"""Makes seeds for the fuzz targets: python3 make_seeds.py SAMPLE_FOLDER SEEDS_FOLDER."""
+
+import gzip
+import hashlib
+import io
+import pathlib
+import struct
+import sys
+import tarfile
+import zipfile
+
+LARGEST = 16384
+# The first byte of an input of FuzzForeign: numbers of ForeignBody.swift.
+KINDS = ["torch", "pickle", "zip", "npy", "gzip", "json", "tar", "image", "vocabulary", "merges", "text", "sample"]
+
+
+def put(folder, data, kind=None):
+    if kind is not None:
+        data = bytes([KINDS.index(kind)]) + data
+    if 0 < len(data) <= LARGEST:
+        (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+
+
+def put_zip(folder, data):
+    put(folder, data, "zip")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for name in archive.namelist():
+            member = archive.read(name)
+            if name.endswith(".pkl"):
+                put(folder, member, "pickle")
+            if name.endswith(".npy"):
+                put(folder, member, "npy")
+
+
+def put_member(folder, name, data):
+    if name.endswith(".pth.gz"):
+        put(folder, data, "gzip")
+        torch = gzip.decompress(data)
+        put(folder, torch, "torch")
+        put_zip(folder, torch)
+    elif name.endswith(".npz"):
+        put_zip(folder, data)
+    elif name.endswith(".json"):
+        put(folder, data, "json")
+    elif name.endswith(".txt"):
+        put(folder, data, "text")
+    else:
+        put(folder, data, "image")
+
+
+def main(sample, seeds):
+    root = pathlib.Path(__file__).resolve().parent.parent
+    shards, foreign = seeds / "FuzzShard", seeds / "FuzzForeign"
+    for folder in (shards, foreign):
+        folder.mkdir(parents=True, exist_ok=True)
+    for path in [*root.glob("Spec/vectors/*/*.drs"), *sample.glob("*/shards/*.drs")]:
+        put(shards, path.read_bytes())
+    for path in sample.glob("*/*/*.tar"):
+        put(foreign, path.read_bytes(), "tar")
+        samples = {}
+        with tarfile.open(path) as tar:
+            for member in tar:
+                data = tar.extractfile(member).read()
+                put_member(foreign, member.name, data)
+                key, suffix = member.name.rsplit("/", 1)[-1].split(".", 1)
+                samples.setdefault(key, {})[suffix] = data
+        for key, members in samples.items():
+            joined = b""
+            for suffix in ("url.txt", "syn.json", "paug.json", "npz", "json", "txt"):
+                data = members.get(suffix, b"").replace(key.encode(), b"k")
+                joined += struct.pack("<H", len(data)) + data
+            put(foreign, joined, "sample")
+    vocabulary = b"version\na b</w>\nt h\nth e</w>\nd o\ndo g</w>\n"
+    put(foreign, vocabulary, "merges")
+    put(foreign, gzip.compress(vocabulary, mtime=0), "vocabulary")
+    put(foreign, "ünï &amp; â€™ 日本 🙂 don't 12 <end_of_text>".encode(), "text")
+    for image in (
+        b"GIF89a\x02\x00\x03\x00", b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x0b\x08\x00\x10\x00\x20\x01\x01\x11\x00",
+        b"RIFF\x16\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x0f\x00\x00\x0f\x00\x00",
+        b"RIFF\x16\x00\x00\x00WEBPVP8L\x0a\x00\x00\x00\x2f\x0f\xc0\x03\x00\x00",
+        b"RIFF\x16\x00\x00\x00WEBPVP8 \x0a\x00\x00\x00\x30\x01\x00\x9d\x01\x2a\x10\x00\x10\x00",
+    ):
+        put(foreign, image, "image")
+    print(f"{len(list(shards.iterdir()))} seeds for FuzzShard, {len(list(foreign.iterdir()))} for FuzzForeign")
+
+
+main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))

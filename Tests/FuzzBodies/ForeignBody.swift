@@ -1,0 +1,124 @@
+internal import DRConvert
+internal import DRShardFormat
+internal import Foundation
+
+extension FuzzBodies {
+    /// Takes the bytes behind the first as a file of another format; the first one says of which.
+    public static func foreign(_ bytes: [UInt8]) {
+        guard let kind = bytes.first else { return }
+        try? read(bytes[1...], as: Int(kind) % 12)
+    }
+
+    /// The numbers are those of `KINDS` in `Fuzz/make_seeds.py`.
+    private static func read(_ input: ArraySlice<UInt8>, as kind: Int) throws(ShardError) {
+        switch kind {
+        case 0: try torch(input)
+        case 1: try pickle(input)
+        case 2: try zipMembers(input)
+        case 3: try npy(input)
+        case 4: try gzip(input)
+        case 5: try json(input)
+        case 6: try tar(input)
+        case 7: _ = ImageSize(header: input)
+        case 8: try vocabulary(input)
+        case 9: try merges(input)
+        case 10: text(input)
+        default: try sample(input)
+        }
+    }
+
+    /// Bytes that one member may give.
+    private static let limit = 16 << 20
+
+    private static func torch(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        check(try TorchFile.read(input, limit: limit, with: try Inflater()).map(\.array))
+    }
+
+    /// A pickle in a zip that is in order, so that no checksum protects it.
+    private static func pickle(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        var zip = ZipWriter(style: .torch)
+        try zip.add("a/data.pkl", Array(input))
+        try zip.add("a/data/0", [UInt8](repeating: 1, count: 256))
+        try torch(zip.finish()[...])
+    }
+
+    private static func zipMembers(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        let zip = try ZipReader(input)
+        let inflater = try Inflater()
+        for entry in zip.entries.prefix(64) {
+            guard let member = try? zip.read(entry, limit: limit, with: inflater) else { continue }
+            precondition(member.count == entry.byteCount)
+            if entry.name.hasSuffix(".npy") { try? npy(member) }
+        }
+    }
+
+    private static func npy(_ input: ArraySlice<UInt8>) throws(ShardError) { check([try NpyReader.read(input)]) }
+
+    private static func check(_ arrays: [ForeignArray]) {
+        for array in arrays {
+            precondition(array.shape.reduce(array.element.byteCount, *) == array.bytes.count)
+        }
+    }
+
+    private static func gzip(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        let output = try Gzip.decompress(input, limit: limit, with: try Inflater())
+        precondition(output.count <= limit)
+    }
+
+    private static func json(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        let document = try JSON.parse(Array(input))
+        _ = try AugmentationList.parse(document.value["param_aug"] ?? document.value)
+    }
+
+    /// A tar, which is read by its path; all its samples are decoded both ways.
+    private static func tar(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        let path = NSTemporaryDirectory() + "/drshard-fuzz-\(ProcessInfo.processInfo.globallyUniqueString).tar"
+        guard FileManager.default.createFile(atPath: path, contents: Data(input)) else { return }
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let groups = SampleGroupReader(try TarReader(path: path, memberByteLimit: limit))
+        let decoder = try DRSampleDecoder()
+        while let group = try groups.next() {
+            _ = try? CaptionSample(group)
+            _ = try? decoder.decode(group)
+        }
+    }
+
+    private static func vocabulary(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        tokenize("a photo of a dog's <start_of_text> ünï 日本 🙂 12", try CLIPTokenizer(vocabulary: Array(input)))
+    }
+
+    /// A vocabulary before it is compressed.
+    private static func merges(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        try vocabulary(try Deflate.compress(Array(input), as: .gzip, level: 1)[...])
+    }
+
+    private static let smallTokenizer = try? CLIPTokenizer(
+        vocabulary: Deflate.compress(Array("v\na b</w>\nt h\nth e</w>\n1 2\n".utf8), as: .gzip))
+
+    /// Any text, with a small vocabulary.
+    private static func text(_ input: ArraySlice<UInt8>) {
+        guard let tokenizer = smallTokenizer else { preconditionFailure("the small vocabulary is not read") }
+        tokenize(String(decoding: input, as: UTF8.self), tokenizer)
+    }
+
+    private static func tokenize(_ text: String, _ tokenizer: CLIPTokenizer) {
+        let ids = tokenizer.encode(text)
+        precondition(ids.allSatisfy { Int($0) < tokenizer.vocabularySize })
+        _ = CLIPTokenizer.repairDoubt(of: text)
+    }
+
+    /// The members of one sample: `byte_count u16 ‖ bytes` each, as far as the input goes.
+    private static func sample(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        var rest = input
+        var members: [SampleGroup.Member] = []
+        for suffix in ["url.txt", "syn.json", "paug.json", "npz", "json", "txt"] {
+            guard rest.count >= 2, let low = rest.popFirst(), let high = rest.popFirst() else { break }
+            let bytes = rest.prefix(Int(low) | Int(high) << 8)
+            rest = rest.dropFirst(bytes.count)
+            members.append(.init(suffix: suffix, name: "k.\(suffix)", bytes: Array(bytes), dataPosition: 0))
+        }
+        let group = SampleGroup(key: "k", members: members, path: "fuzz.tar")
+        _ = try? CaptionSample(group)
+        _ = try DRSampleDecoder().decode(group)
+    }
+}
