@@ -78,6 +78,20 @@ private func dictionary(
     flipBits(pickle, expecting: nil) { try read(try file(Array($0))[...]) }
 }
 
+@Test func tensorWithMoreAxesThanTorchHasIsRefused() throws {
+    let most = [UInt8](repeating: 1, count: 64)
+    #expect(try read(try file(dictionary(storage: storage(count: 1), shape: most, strides: most))[...]).count == 1)
+    let tooMany = most + [1]
+    #expect(try fails(dictionary(shape: tooMany, strides: tooMany)).code == .limitExceeded)
+}
+
+/// A dictionary that is memoized after each of its entries; torch never reads it from there.
+@Test func memoizedDictionaryIsNotRecalled() throws {
+    let pickle = Array(dictionary().dropLast())
+    #expect(try read(try file(pickle + Array("q\u{7}.".utf8))[...]) == ["a f32 [2, 2] \(Array(0..<16))"])
+    #expect(try fails(pickle + Array("q\u{7}h\u{7}.".utf8)).reason.contains("a dictionary that is used twice"))
+}
+
 @Test func randomPicklesNeverTrap() throws {
     // Opcodes that are allowed, with operands that are not.
     let opcodes =

@@ -58,6 +58,8 @@ struct PickleMachine {
     static let maximumByteCount = 1 << 20
     static let maximumTupleDepth = 8
     static let maximumTensorCount = 256
+    /// As in torch.
+    static let maximumRank = 64
 
     private let bytes: ArraySlice<UInt8>
     private var offset = 0
@@ -164,7 +166,8 @@ struct PickleMachine {
 
     private mutating func memoize(_ key: Int) throws(ShardError) {
         guard stack.count > (marks.last ?? 0), let top = stack.last else { throw .corrupt("the stack is empty") }
-        memo[key] = top
+        // A dictionary is never recalled: keeping it would keep a copy of it for every entry that it gets later.
+        if case .dictionary = top { memo[key] = .dictionary([]) } else { memo[key] = top }
     }
 
     private mutating func recall(_ key: Int) throws(ShardError) {
@@ -308,6 +311,10 @@ extension PickleMachine {
     }
 
     private static func extents(_ values: [Value]) throws(ShardError) -> [Int] {
+        // A tuple can be used by many tensors, each of which copies it.
+        guard values.count <= maximumRank else {
+            throw .limitExceeded("a tensor of \(values.count) axes, at most \(maximumRank) are read")
+        }
         var extents: [Int] = []
         for value in values {
             guard case .int(let extent) = value, extent >= 0 else {
