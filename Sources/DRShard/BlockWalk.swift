@@ -9,10 +9,11 @@ struct BlockWalk {
     /// Where blocks end: the tail's place, or the end of an unfinished file.
     let end: UInt64
 
-    init(source: any ByteSource, header: FileHeader, end: UInt64) {
+    /// - Parameter start: where the first block begins; nil: behind the file header.
+    init(source: any ByteSource, header: FileHeader, from start: UInt64? = nil, end: UInt64) {
         self.source = source
         self.header = header
-        position = header.firstBlockPosition
+        position = start ?? header.firstBlockPosition
         self.end = end
     }
 
@@ -67,17 +68,26 @@ struct CommittedPart {
     /// Of all committed rows.
     private(set) var rowIDTerms: Set<UInt128> = []
 
-    /// Reads an unfinished file: all headers, indexes and group blocks, the units of the last group, and the row ids.
+    /// Reads an unfinished file: all headers, indexes and group blocks, everything of the last group, and the row ids.
     /// A last group that is damaged is given up.
-    /// - Throws: `.schemaMismatch` if it was begun with another schema; `.corrupt` if its start is damaged.
-    init(partPath path: String, schema: Schema) throws(ShardError) {
+    /// - Parameter start: the bytes with which the file must begin. A file that ends inside them has nothing committed:
+    ///   then `end` is 0.
+    /// - Throws: `.schemaMismatch` if it was begun with another schema or other options; `.corrupt` if its start is
+    ///   damaged.
+    init(partPath path: String, schema: Schema, header: FileHeader, start: [UInt8]) throws(ShardError) {
+        self.header = header
         let source = try FileSource(path: path)
-        do throws(ShardError) {
-            header = try FileHeader(parsing: try source.bytes(at: 0, count: FormatConstants.fileHeaderByteCount))
-            let bytes = try source.bytes(at: 64, count: header.schemaByteCount)
-            guard crc32c(bytes) == header.schemaCRC32C else { throw .checksumMismatch("schema") }
-            guard bytes == schema.serialized() else { throw .schemaMismatch("the unfinished file has another schema") }
-        } catch { throw error.with(.init(path: path)) }
+        guard source.byteCount >= UInt64(start.count) else {
+            guard try source.bytes(at: 0, count: Int(source.byteCount)) == Array(start.prefix(Int(source.byteCount))) else {
+                throw ShardError.corrupt("the unfinished file ends in its first \(start.count) bytes, and they are other ones")
+                    .with(.init(path: path))
+            }
+            end = 0
+            return
+        }
+        do throws(ShardError) { try CommittedPart.check(source, start: start, header: header) } catch {
+            throw error.with(.init(path: path))
+        }
         end = header.firstBlockPosition
         collect(source, schema: schema)
         while let last = groups.last {
@@ -86,6 +96,22 @@ struct CommittedPart {
             end = last.position
         }
         try readRowIDs(source, schema: schema)
+    }
+
+    private static func check(_ source: FileSource, start: [UInt8], header: FileHeader) throws(ShardError) {
+        let found = try FileHeader(parsing: try source.bytes(at: 0, count: FormatConstants.fileHeaderByteCount))
+        let schemaBytes = try source.bytes(at: 64, count: found.schemaByteCount)
+        guard crc32c(schemaBytes) == found.schemaCRC32C else { throw .checksumMismatch("schema") }
+        guard schemaBytes.elementsEqual(start[64..<64 + header.schemaByteCount]) else {
+            throw .schemaMismatch("the unfinished file has another schema")
+        }
+        guard found.rowsPerGroup == header.rowsPerGroup else {
+            throw .schemaMismatch("the unfinished file has \(found.rowsPerGroup) rows a row group, not \(header.rowsPerGroup)")
+        }
+        guard found.shardTag == header.shardTag else { throw .schemaMismatch("the unfinished file has another shard tag") }
+        guard try source.bytes(at: 0, count: start.count) == start else {
+            throw .corrupt("the unfinished file does not begin as this writer's files do")
+        }
     }
 
     private func reader(_ source: FileSource, _ schema: Schema) -> ShardReader {
@@ -111,6 +137,7 @@ struct CommittedPart {
         }
     }
 
+    /// Every block of a group, as it lies in the file; the group block is its last.
     private func checkLast(_ group: GroupEntry, source: FileSource, schema: Schema) throws(ShardError) {
         let reader = reader(source, schema)
         for chunk in group.chunks {
@@ -119,6 +146,11 @@ struct CommittedPart {
                 let block = try source.bytes(at: entry.position, count: entry.header.blockByteCount)
                 try PageCheck.check(block, header: entry.header, type: pages.type)
             }
+        }
+        var walk = BlockWalk(source: source, header: header, from: group.position, end: end)
+        while let (position, block) = try walk.next() {
+            guard block.kind != .page else { continue }
+            try PageCheck.checkPayload(try source.bytes(at: position, count: block.blockByteCount), header: block)
         }
     }
 
@@ -169,6 +201,17 @@ enum PageCheck {
             }
             reportPadding(block, covered..<block.count, report)
         } catch { report(error) }
+    }
+
+    /// Checks a block that is no page: its payload's checksum, and padding.
+    static func checkPayload(_ block: [UInt8], header: BlockHeader) throws(ShardError) {
+        let end = header.payloadOffset + header.payloadByteCount
+        guard crc32c(block, header.payloadOffset..<end) == header.checksum else {
+            throw .checksumMismatch("block of kind \(header.kind)")
+        }
+        var finding: ShardError?
+        reportPadding(block, end..<block.count) { finding = $0 }
+        if let finding { throw finding }
     }
 
     static func reportPadding(_ block: [UInt8], _ range: Range<Int>, _ report: (ShardError) -> Void) {

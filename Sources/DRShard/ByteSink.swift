@@ -59,9 +59,7 @@ public final class AtomicFile: ByteSink {
     public init(path: String) throws(ShardError) {
         self.path = path
         partPath = path + ".part"
-        guard unsafe access(path, F_OK) != 0 else {
-            throw ShardError.io("it exists already; remove it or choose another name").with(.init(path: path))
-        }
+        try AtomicFile.expectNothing(at: path)
         descriptor = unsafe open(partPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             if errno == EEXIST {
@@ -72,9 +70,12 @@ public final class AtomicFile: ByteSink {
     }
 
     /// Goes on with an unfinished file behind its first `byteCount` bytes; what follows them is cut off.
+    /// - Throws: `.io` if there is a file of this name: a writer that was killed while it gave the complete file its
+    ///   name leaves both names, of one file.
     package init(resuming path: String, keeping byteCount: UInt64) throws(ShardError) {
         self.path = path
         partPath = path + ".part"
+        try AtomicFile.expectNothing(at: path)
         descriptor = unsafe open(partPath, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw systemError("cannot open it", path: partPath) }
         guard ftruncate(descriptor, off_t(byteCount)) == 0, lseek(descriptor, 0, SEEK_END) == off_t(byteCount) else {
@@ -84,6 +85,12 @@ public final class AtomicFile: ByteSink {
         }
     }
     deinit { if descriptor >= 0 { close(descriptor) } }
+
+    private static func expectNothing(at path: String) throws(ShardError) {
+        guard unsafe access(path, F_OK) != 0 else {
+            throw ShardError.io("it exists already; remove it or choose another name").with(.init(path: path))
+        }
+    }
 
     public func write(_ bytes: [UInt8]) throws(ShardError) { try writeAll(bytes, to: descriptor, path: partPath) }
 

@@ -155,9 +155,7 @@ public struct ShardVerifier {
                 let type = schema.columns[block.column].type
                 PageCheck.findAll(bytes, header: block, type: type) { report($0, context) }
             } else {
-                let end = 64 + block.payloadByteCount
-                if crc32c(bytes, 64..<end) != block.checksum { throw .checksumMismatch("block of kind \(block.kind)") }
-                PageCheck.reportPadding(bytes, end..<bytes.count) { report($0, context) }
+                try PageCheck.checkPayload(bytes, header: block)
             }
         } catch { report(error, context) }
     }

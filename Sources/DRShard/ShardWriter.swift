@@ -116,9 +116,7 @@ public final class ShardWriter {
         rowCount = 0
         planes = ShardWriter.emptyPlanes(schema)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
-        var start = header.serialized()
-        start.append(contentsOf: schemaBytes)
-        start.append(zeros: pad64(schemaBytes.count) - schemaBytes.count)
+        let start = ShardWriter.start(header, schemaBytes)
         position = UInt64(start.count)
         try sink.write(start)
     }
@@ -126,22 +124,17 @@ public final class ShardWriter {
     /// Goes on with the unfinished file of a writer that was killed, behind its last complete row group.
     ///
     /// `rowCount` says with which row to go on. The schema and the options must be those of the first writer.
-    /// - Throws: `.schemaMismatch` if they are not; `.io` if there is no unfinished file.
+    /// - Throws: `.schemaMismatch` if they are not; `.corrupt` if the start of the file is damaged; `.io` if there is
+    ///   no unfinished file, or a file has the final name already.
     public init(resuming path: String, schema: Schema, options: WriterOptions) throws(ShardError) {
-        let kept = try CommittedPart(partPath: path + ".part", schema: schema)
         self.schema = schema
         vocabularySizes = schema.columns.indices.map { schema.vocabularySize(of: $0) }
         self.options = options
-        rowsPerGroup = kept.header.rowsPerGroup
-        if try options.rowsPerGroup(for: schema) != rowsPerGroup {
-            throw ShardError.schemaMismatch("the unfinished file has \(rowsPerGroup) rows a row group")
-                .with(.init(path: path + ".part"))
-        }
-        guard kept.header.shardTag == options.shardTag else {
-            throw ShardError.schemaMismatch("the unfinished file has another shard tag").with(.init(path: path + ".part"))
-        }
-        header = kept.header
+        rowsPerGroup = try options.rowsPerGroup(for: schema)
         schemaBytes = schema.serialized()
+        header = FileHeader(schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
+        let start = ShardWriter.start(header, schemaBytes)
+        let kept = try CommittedPart(partPath: path + ".part", schema: schema, header: header, start: start)
         groups = kept.groups
         rowCount = groups.reduce(0) { $0 + $1.rowCount }
         position = kept.end
@@ -149,6 +142,15 @@ public final class ShardWriter {
         planes = ShardWriter.emptyPlanes(schema)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         sink = try AtomicFile(resuming: path, keeping: kept.end)
+        if position == 0 { try write(start) }
+    }
+
+    /// What every shard begins with: header, schema and padding.
+    private static func start(_ header: FileHeader, _ schemaBytes: [UInt8]) -> [UInt8] {
+        var start = header.serialized()
+        start.append(contentsOf: schemaBytes)
+        start.append(zeros: pad64(schemaBytes.count) - schemaBytes.count)
+        return start
     }
 
     private static func emptyPlanes(_ schema: Schema) -> [[Plane]] {
