@@ -184,7 +184,8 @@ public final class ShardReader: Sendable {
             throw .corrupt("the page needs auxiliary page \(number), of \(footer.auxiliaries.count)")
         }
         let entry = footer.auxiliaries[number]
-        guard entry.kind == 1 else { throw .unsupportedFeature("auxiliary page of kind \(entry.kind)") }
+        // Only zstd pages name one: see `PageLayout.checkShape`. Spec: [R-AUX-5].
+        guard entry.kind == 1 else { throw .corrupt("a zstd page needs auxiliary page \(number), which is no dictionary but of kind \(entry.kind)") }
         var first: ShardError?
         for (copy, position) in [entry.firstPosition, entry.secondPosition].enumerated() {
             do throws(ShardError) {

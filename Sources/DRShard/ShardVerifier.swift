@@ -214,6 +214,9 @@ public struct ShardVerifier {
                 rowSet.append(term: term)
                 if !ids.insert(term).inserted { throw ShardError.corrupt("a row id occurs twice").with(.init(row: addresses[i].row)) }
             }
+            if isID, let absent = states.firstIndex(of: .absent) {
+                throw ShardError.corrupt("a row id is absent").with(.init(row: addresses[absent].row))
+            }
             if isID, states.contains(where: { $0 != .present }) { rowSet = group.rowSetDigest }
             row = rows.upperBound
         }

@@ -94,14 +94,10 @@ public struct Footer: Hashable, Sendable {
     }
 
     private static func parseAuxiliary(_ cursor: inout ByteCursor) throws(ShardError) -> AuxiliaryEntry {
-        let entry = AuxiliaryEntry(
+        AuxiliaryEntry(
             firstPosition: try cursor.u64(), secondPosition: try cursor.u64(),
             payloadByteCount: Int(try cursor.u32()), checksum: try cursor.u32(), kind: try cursor.u16(),
             column: Int(try cursor.u16()), group: Int(try cursor.u32()))
-        guard entry.payloadByteCount <= Limits.maximumAuxiliaryByteCount else {
-            throw .limitExceeded("footer: an auxiliary page of \(entry.payloadByteCount) bytes")
-        }
-        return entry
     }
 
     static func parseNotes(_ bytes: [UInt8]) throws(ShardError) -> [Note] {
@@ -153,6 +149,9 @@ public struct Footer: Hashable, Sendable {
                 && entry.secondPosition == entry.firstPosition + byteCount && byteCount <= end - entry.secondPosition
             guard inFile, schema.columns.indices.contains(entry.column), entry.group < max(1, groups.count) else {
                 throw .corrupt("footer: auxiliary page \(i) does not lie in the file")
+            }
+            guard entry.payloadByteCount <= Limits.maximumAuxiliaryByteCount else {
+                throw .limitExceeded("footer: an auxiliary page of \(entry.payloadByteCount) bytes")
             }
         }
     }

@@ -158,6 +158,7 @@ public struct SchemaMetadata: Hashable, Sendable {
             throw .corrupt("operation table: number \(after.operation) stands behind \(before.operation)")
         }
         for entry in operations {
+            if entry.magnitudes.contains(where: \.isNaN) { throw .corrupt("operation table: a magnitude of \"\(entry.name)\" is NaN") }
             for (before, after) in zip(entry.magnitudes, entry.magnitudes.dropFirst()) where !(before < after) {
                 throw .corrupt("operation table: magnitudes of \"\(entry.name)\" do not ascend")
             }
