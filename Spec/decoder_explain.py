@@ -1,10 +1,13 @@
-"""Appendix A of FORMAT.md: every byte of a shard, with its position, field and meaning."""
+"""Appendix A of FORMAT.md: every byte of a shard, with its position, field and meaning.
+
+Bytes that were listed before, or whose like was, are counted and not shown again: of each table the first one is listed
+in full, and of block headers the first one field by field, the first one of each other kind in rows of 16 bytes."""
 import textwrap
 
 import decoder_verify
 from decoder import *
 
-POSITION_WIDTH, BYTES_WIDTH, WIDTH = 6, 37, 110
+POSITION_WIDTH, BYTES_WIDTH, WIDTH = 6, 37, 128
 MEANING_WIDTH = WIDTH - POSITION_WIDTH - BYTES_WIDTH - 4
 
 
@@ -21,6 +24,12 @@ class Listing:
     def note(self, text):
         """A line about bytes that were listed already."""
         self.add(self.position, [], text)
+
+    def counted(self, byte_count, meaning):
+        """Bytes that are not shown."""
+        begin = f"{self.position:>{POSITION_WIDTH}}  {byte_count} bytes  "
+        self.lines += textwrap.wrap(meaning, WIDTH, initial_indent=begin, subsequent_indent=" " * (len(begin) + 2))
+        self.position += byte_count
 
     def field(self, byte_count, meaning, *splits):
         """The next bytes; a number is one group of digits, a longer field is in groups of 4 bytes, or of `splits`."""
@@ -51,36 +60,47 @@ class Listing:
             row, text = rows[i] if i < len(rows) else "", texts[i] if i < len(texts) else ""
             self.lines.append(f"{at:>{POSITION_WIDTH}}  {row:<{BYTES_WIDTH}}  {text}".rstrip())
 
+    def zeros(self, count, what):
+        """Zeros on a line of their own."""
+        self.add(self.position, [f"00 × {count}" if count > 1 else "00"], what)
+        self.position += count
+
     def padding(self, end, what="padding"):
+        """Zeros behind a field, in the last line about it."""
         count = end - self.position
         if count and not any(self.data[self.position:end]):
-            self.add(self.position, [f"00 × {count}" if count > 1 else "00"], what)
+            self.lines[-1] += f"; {what} 00 × {count}"
             self.position = end
         else:
             self.field(count, f"{what} that is not zero")
 
-    def layout(self, layout, meanings, hidden=(), key=None):
-        """The fields of a table; `hidden` ones (0, without a meaning here) are joined.
-        With a key, the first table of this key has a line a field, later ones have a line for 16 bytes."""
+    def layout(self, layout, meanings, hidden=(), known=(), label=""):
+        """The fields of a table; `hidden` ones (0, without a meaning here) are joined. The second table of a name has
+        one line, without `known` fields and those that are 0."""
         values, skipped = layout.read(self.data, self.position), 0
-        if key in self.shown:
-            self.compact_layout(layout, values, hidden)
+        if layout.name in self.shown:
+            fields = [f"{name}={field_value(name, value)}" for name, value in zip(layout.names, values)
+                      if value and name not in {*hidden, *known} and not isinstance(value, bytes)]
+            self.counted(layout.byte_count, f"{label}: {', '.join(fields)}")
             return values
-        self.shown |= {key} - {None}
+        self.shown.add(layout.name)
+        if label:
+            self.note(label + ":")
         for name, code in zip(layout.names, layout.codes):
             size = struct.calcsize("<" + code)
             if name in hidden:
                 skipped += size
                 continue
             if skipped:
-                self.padding(self.position + skipped, "no meaning in this kind")
+                self.zeros(skipped, "no meaning in this kind")
                 skipped = 0
             value = getattr(values, name)
             text = meanings.get(name) or ("" if isinstance(value, bytes) else f"= {field_value(name, value)}")
             self.field(size, f"{name} {text}".strip())
         return values
 
-    def compact_layout(self, layout, values, hidden):
+    def rows_of_16(self, layout, hidden):
+        values = layout.read(self.data, self.position)
         sizes, names = [], []
         for name, code in zip(layout.names, layout.codes):
             sizes.append(struct.calcsize("<" + code))
@@ -160,12 +180,17 @@ def explain_block(listing, shard, pages):
     position = listing.position
     header = read_block_header(listing.data[position:position + 64], position, "block", shard_tag=shard.tag)
     listing.title(block_title(header, pages.get(position), shard))
+    hidden = set(BLOCK_HEADER.names) - MEANINGFUL[header.kind]
     flags = " + ".join(name for bit, name in ((MISSING, "missing"), (PACKED, "packed")) if header.flags & bit)
-    listing.layout(BLOCK_HEADER, {
-        "kind": f"= {header.kind} ({KIND_NAMES[header.kind]})", "flags": f"= {header.flags}" + (f" ({flags})" if flags else ""),
-        "codec": f"= {header.codec} ({CODEC_NAMES.get(header.codec, 'unknown')})",
-        "encoding": f"= {header.encoding} ({ENCODING_NAMES.get(header.encoding, 'unknown')})" if header.kind == PAGE else None,
-    }, hidden=set(BLOCK_HEADER.names) - MEANINGFUL[header.kind], key=header.kind)
+    known = {"kind", "shard_tag", "group", "column", "first_variant", "variant_count", "ordinal", "first_row"}
+    if BLOCK_HEADER.name in listing.shown and header.kind not in listing.shown:
+        listing.rows_of_16(BLOCK_HEADER, hidden)
+    else:
+        listing.layout(BLOCK_HEADER, {
+            "kind": f"= {header.kind} ({KIND_NAMES[header.kind]})", "flags": f"= {header.flags}" + (f" ({flags})" if flags else ""),
+            "codec": f"= {header.codec} ({CODEC_NAMES.get(header.codec, 'unknown')})",
+            "encoding": f"= {header.encoding} ({ENCODING_NAMES.get(header.encoding, 'unknown')})" if header.kind == PAGE else None,
+        }, hidden, known, "block header")
     end = position + block_byte_count(header)
     if header.kind == PAGE:
         explain_page(listing, shard, pages[position])
@@ -173,7 +198,7 @@ def explain_block(listing, shard, pages):
         for number in range(header.payload_byte_count // INDEX_ENTRY_BYTE_COUNT):
             at = int.from_bytes(listing.data[listing.position:listing.position + 8], "little")
             listing.field(8, f"entry {number}: position = {at}")
-            listing.field(64, f"entry {number}: the block header at {at}")
+            listing.counted(64, f"entry {number}: the same bytes as at {at}")
     elif header.kind == GROUP:
         explain_group(listing, shard)
     elif header.kind == FOOTER:
@@ -183,6 +208,7 @@ def explain_block(listing, shard, pages):
     payload_end = end - (64 if header.flags & PACKED else 0)
     listing.padding(payload_end)
     listing.padding(end, "slack")
+    listing.shown.add(header.kind)
 
 
 def block_title(header, page, shard):
@@ -204,7 +230,6 @@ def variants(header):
 def explain_page(listing, shard, page):
     """The prologue's tables and the units; the cells of a unit that is compressed have no bytes of their own."""
     header, column, prologue = page.header, page.column, read_prologue(shard, page)
-    listing.note("prologue:")
     for name, byte_count in prologue_tables(header, column):
         if name == "states":
             cells = header.row_count * header.variant_count
@@ -217,10 +242,9 @@ def explain_page(listing, shard, page):
             singular = {"checksums": "checksum", "ends": "end", "plain sizes": "plain size"}[name]
             listing.field(4, f"{singular} of unit {unit} = {text}")
     listing.padding(page.position + 64 + pad64(header.prologue_byte_count))
-    listing.note("payload:")
     payload_at = listing.position
     for unit, (begin, stored_count, plain_count, _) in enumerate(prologue.units):
-        listing.padding(payload_at + begin, "padding between units")
+        listing.padding(payload_at + begin, "padding")
         cells = read_unit(shard, page, prologue, unit)
         compressed = stored_count != plain_count
         if compressed:
@@ -240,10 +264,9 @@ def explain_page(listing, shard, page):
 
 
 def explain_group(listing, shard):
-    prefix = listing.layout(GROUP_PREFIX, {})
+    prefix = listing.layout(GROUP_PREFIX, {}, label="group")
     for number in range(prefix.chunk_count):
-        listing.note(f"chunk entry {number}:")
-        listing.layout(CHUNK_ENTRY, {}, key="chunk")
+        listing.layout(CHUNK_ENTRY, {}, label=f"chunk entry {number}")
     explain_digests(listing, shard)
 
 
@@ -258,10 +281,9 @@ def explain_digests(listing, shard):
 def explain_footer(listing, shard):
     footer = shard.footer
     listing.layout(FOOTER_PREFIX, {})
-    listing.field(len(footer.schema), "schema: the same bytes as at 64")
+    listing.counted(len(footer.schema), "schema: the same bytes as at 64")
     explain_record(listing, NOTES, footer.notes)
     for number in range(len(shard.auxiliaries)):
-        listing.note(f"auxiliary entry {number}:")
-        listing.layout(AUXILIARY_ENTRY, {})
+        listing.layout(AUXILIARY_ENTRY, {}, label=f"auxiliary entry {number}")
     for group in shard.groups:
-        listing.field(len(group.payload), f"group {group.group}: the same bytes as the payload of its group block")
+        listing.counted(len(group.payload), f"group {group.group}: the same bytes as the payload of its group block")
