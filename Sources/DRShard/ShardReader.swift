@@ -180,8 +180,10 @@ public final class ShardReader: Sendable {
         guard page.auxiliary > 0 else { return [] }
         let number = page.auxiliary - 1
         if let known = dictionaries.withLock({ $0[number] }) { return known }
-        guard footer.auxiliaries.indices.contains(number), footer.auxiliaries[number].group <= page.group else {
-            throw .corrupt("the page needs auxiliary page \(number), of \(footer.auxiliaries.count)")
+        guard footer.auxiliaries.indices.contains(number), footer.auxiliaries[number].group <= page.group,
+            footer.auxiliaries[number].column == page.column, footer.auxiliaries[number].payloadByteCount > 0
+        else {
+            throw .corrupt("the page needs auxiliary page \(number), which is not of its column and before it")
         }
         let entry = footer.auxiliaries[number]
         // Only zstd pages name one: see `PageLayout.checkShape`. Spec: [R-AUX-5].

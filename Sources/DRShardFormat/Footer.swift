@@ -63,15 +63,16 @@ public struct Footer: Hashable, Sendable {
         guard schemaByteCount == header.schemaByteCount else {
             throw .corrupt("footer: a schema of \(schemaByteCount) bytes, \(header.schemaByteCount) in the file header")
         }
+        schemaBytes = try cursor.raw(schemaByteCount)
+        guard crc32c(schemaBytes) == header.schemaCRC32C else {
+            throw .checksumMismatch("the footer's schema does not have the checksum that the file header says")
+        }
+        schema = try Schema(parsing: schemaBytes)
+        let notesBytes = try cursor.raw(notesByteCount)
         guard notesByteCount <= Limits.maximumSchemaByteCount else {
             throw .limitExceeded("footer: notes of \(notesByteCount) bytes")
         }
-        schemaBytes = try cursor.raw(schemaByteCount)
-        guard crc32c(schemaBytes) == header.schemaCRC32C else {
-            throw .corrupt("footer: its schema is not the one behind the file header")
-        }
-        schema = try Schema(parsing: schemaBytes)
-        notes = try Footer.parseNotes(try cursor.raw(notesByteCount))
+        notes = try Footer.parseNotes(notesBytes)
         guard auxiliaryCount <= cursor.remaining / FormatConstants.auxiliaryEntryByteCount else {
             throw .corrupt("footer: \(auxiliaryCount) auxiliary pages do not fit it")
         }
