@@ -19,6 +19,7 @@ import Testing
             "\u{41F}\u{440}\u{438}\u{432}\u{435}\u{442}, \u{AB}\u{41B}\u{451}\u{448}\u{430}\u{BB}",
             "\u{4F60}\u{597D}", "\u{3B1}\u{3C3}", "\u{1F600}\u{1F468}\u{200D}\u{1F469}", "\u{928}\u{92E}\u{938}\u{94D}",
             "\u{E2A}\u{E27}\u{E31}\u{E2A}\u{E14}\u{E35}", "\u{153}uvre", "\u{FFFD}", "a\u{3000}b\u{2028}c",
+            "\u{FF21}\u{FF22} \u{FF11}", "\u{4F60}\u{FF0C}\u{597D}\u{FF01}", "\u{FF76}\u{FF85}",
         ]
         for text in texts { #expect(CLIPTokenizer.repairDoubt(of: text) == nil, "\(text.debugDescription)") }
     }
@@ -26,7 +27,9 @@ import Testing
     @Test(arguments: [
         ("a\u{1B}[0m", RepairDoubt.controlCharacter), ("a\u{0}", .controlCharacter), ("a\u{FEFF}", .controlCharacter),
         ("a\u{99}", .controlCharacter), ("don\u{2019}t", .curlyQuote), ("\u{201C}a\u{201D}", .curlyQuote),
-        ("\u{FB01}sh", .ligature), ("\u{133}", .ligature), ("\u{FF21}", .characterWidth), ("\u{FF76}", .characterWidth),
+        ("\u{FB01}sh", .ligature), ("\u{133}", .ligature), ("\u{FF76}\u{FF9E}", .characterWidth),
+        ("\u{FFA1}", .characterWidth), ("\u{FFE3}", .characterWidth), ("\u{FF06}amp;", .characterWidth),
+        ("&#xFF21;", .characterWidth), ("\u{FF21} &amp;", .characterWidth), ("\u{FF21}e\u{301}", .normalization),
         ("cafe\u{301}", .normalization), ("\u{212B}", .normalization), ("\u{5D0}\u{5BC}\u{5B8}", .normalization),
         ("caf\u{C3}\u{A9}", .mojibake), ("\u{C2}\u{A9} 2020", .mojibake), ("\u{432}\u{402}\u{2014}", .mojibake),
         ("voil\u{C3} le travail", .mojibake), ("\u{378}", .recentCharacter),

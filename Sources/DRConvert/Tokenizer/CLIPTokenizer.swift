@@ -3,8 +3,8 @@ public import DRShardFormat
 /// CLIP's byte-pair tokenizer, as open_clip 3.3.0's `SimpleTokenizer` works with its defaults.
 ///
 /// The ids are those of open_clip wherever `repairDoubt(of:)` returns nil: wherever the Python library ftfy, which
-/// open_clip calls first, would leave the text as it is, or would change nothing that the ids depend on. Repairing
-/// text as ftfy does is not attempted. An immutable value: share it between threads, and give each thread an
+/// open_clip calls first, would leave the text as it is, or would change nothing that the ids depend on. Of its repairs
+/// only that of character widths is attempted. An immutable value: share it between threads, and give each thread an
 /// `Encoder` of its own.
 public struct CLIPTokenizer: Sendable {
     /// The number of ids of the real vocabulary.

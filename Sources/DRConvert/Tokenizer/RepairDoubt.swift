@@ -10,7 +10,8 @@ public enum RepairDoubt: String, Sendable, CaseIterable, CustomStringConvertible
     case curlyQuote = "curly quotation mark"
     /// A Latin ligature or digraph, which ftfy takes apart.
     case ligature = "ligature"
-    /// A fullwidth or halfwidth form, which ftfy makes the usual one.
+    /// A fullwidth or halfwidth form which ftfy makes the usual one, and which may then join its neighbours or begin a
+    /// character reference. Others are made the usual one here too, and are not in doubt.
     case characterWidth = "fullwidth or halfwidth form"
     /// The text may not be in normalisation form C, into which ftfy puts it.
     case normalization = "normalization"
@@ -33,6 +34,16 @@ public enum RepairDoubt: String, Sendable, CaseIterable, CustomStringConvertible
     static func first(in text: String) -> RepairDoubt? {
         if isPlain(text) { return nil }
         let points = text.unicodeScalars.map(\.value)
+        let usual = CharacterWidth.usual(points)
+        if usual == points { return first(in: points) }
+        if usual.contains(0x26) { return .characterWidth }
+        // ftfy looks for misread UTF-8 before it touches widths, and again afterwards.
+        if let doubt = first(in: usual) { return doubt }
+        let lines = points.split(separator: 0x0A)
+        return lines.contains { MojibakeSigns.arePresent(in: Array($0)) } ? .mojibake : nil
+    }
+
+    private static func first(in points: [UInt32]) -> RepairDoubt? {
         var resolved: [UInt32] = []
         resolved.reserveCapacity(points.count)
         var isMarkup = false

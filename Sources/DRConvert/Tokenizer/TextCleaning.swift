@@ -1,11 +1,11 @@
 /// The cleaning that open_clip applies before it splits a text: references, white space, case. Works on code points.
 enum TextCleaning {
-    /// The text as open_clip's `clean="lower"` leaves it, but for the repairs of ftfy.
+    /// The text as open_clip's `clean="lower"` leaves it, but for the repairs of ftfy other than `CharacterWidth`.
     ///
-    /// References are resolved twice, runs of white space become one space, none is left at either end, and all is
-    /// lower case. Cost: O(count).
+    /// Fullwidth and halfwidth forms become the usual ones, references are resolved twice, runs of white space become
+    /// one space, none is left at either end, and all is lower case. Cost: O(count).
     static func clean(_ text: [UInt32]) -> [UInt32] {
-        lowercased(foldingWhitespace(HTMLEntities.unescape(HTMLEntities.unescape(text))))
+        lowercased(foldingWhitespace(HTMLEntities.unescape(HTMLEntities.unescape(CharacterWidth.usual(text)))))
     }
 
     /// Whether Python's `str.isspace` holds: a superset of Unicode's `White_Space` by U+001C to U+001F.
