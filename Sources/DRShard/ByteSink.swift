@@ -59,7 +59,7 @@ public final class AtomicFile: ByteSink {
     public init(path: String) throws(ShardError) {
         self.path = path
         partPath = path + ".part"
-        try AtomicFile.expectNothing(at: path)
+        try AtomicFile.checkAbsence(of: path)
         descriptor = unsafe open(partPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             if errno == EEXIST {
@@ -69,13 +69,20 @@ public final class AtomicFile: ByteSink {
         }
     }
 
+    /// - Throws: `.io` if there is a file of this name.
+    package static func checkAbsence(of path: String) throws(ShardError) {
+        guard unsafe access(path, F_OK) != 0 else {
+            throw ShardError.io("it exists already; remove it or choose another name").with(.init(path: path))
+        }
+    }
+
     /// Goes on with an unfinished file behind its first `byteCount` bytes; what follows them is cut off.
     /// - Throws: `.io` if there is a file of this name: a writer that was killed while it gave the complete file its
     ///   name leaves both names, of one file.
     package init(resuming path: String, keeping byteCount: UInt64) throws(ShardError) {
         self.path = path
         partPath = path + ".part"
-        try AtomicFile.expectNothing(at: path)
+        try AtomicFile.checkAbsence(of: path)
         descriptor = unsafe open(partPath, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw systemError("cannot open it", path: partPath) }
         guard ftruncate(descriptor, off_t(byteCount)) == 0, lseek(descriptor, 0, SEEK_END) == off_t(byteCount) else {
@@ -85,12 +92,6 @@ public final class AtomicFile: ByteSink {
         }
     }
     deinit { if descriptor >= 0 { close(descriptor) } }
-
-    private static func expectNothing(at path: String) throws(ShardError) {
-        guard unsafe access(path, F_OK) != 0 else {
-            throw ShardError.io("it exists already; remove it or choose another name").with(.init(path: path))
-        }
-    }
 
     public func write(_ bytes: [UInt8]) throws(ShardError) { try writeAll(bytes, to: descriptor, path: partPath) }
 

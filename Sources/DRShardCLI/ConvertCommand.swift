@@ -78,12 +78,7 @@ struct ConvertCommand: ParsableCommand {
         options.rowsPerGroup = rowsPerGroup
         for argument in codecs { options.codecs[argument.column] = argument.codec }
         let bar = ProgressBar("converting")
-        let report = try Converter.run(options) { rows, bytes, total in
-            bar.update(bytes, of: total) {
-                "\(rows) rows, \(Console.decimal(Double(rows) / bar.elapsed, 0)) rows/s, "
-                    + "\(Console.decimal(Double(bytes) / bar.elapsed / 1e6, 0)) MB/s"
-            }
-        }
+        let report = try ConvertCommand.convert(options, bar)
         bar.end()
         let output = ConvertOutput(report, seconds: bar.elapsed)
         try output.write(to: self.output + "/report.json")
@@ -94,6 +89,25 @@ struct ConvertCommand: ParsableCommand {
         for warning in report.warnings { Console.error("warning: \(warning)") }
         for skipped in report.skipped.prefix(10) { Console.error("skipped \(skipped.what): \(skipped.why)") }
         if report.skipped.count > 10 { Console.error("... and \(report.skipped.count - 10) more, in \(self.output)/report.json") }
+    }
+}
+
+extension ConvertCommand {
+    private static func convert(_ options: ConvertOptions, _ bar: ProgressBar) throws -> ConvertReport {
+        let result = Result { () throws(ShardError) in
+            try Converter.run(options) { rows, bytes, total in
+                bar.update(bytes, of: total) {
+                    "\(rows) rows, \(Console.decimal(Double(rows) / bar.elapsed, 0)) rows/s, "
+                        + "\(Console.decimal(Double(bytes) / bar.elapsed / 1e6, 0)) MB/s"
+                }
+            }
+        }
+        // A tar, zip or pickle that is more than a data set needs is bad input, and no newer format of ours.
+        if case .failure(let error) = result, error.code == .unsupportedFeature {
+            Console.error("drshard: \(error)")
+            throw ExitCode(ExitStatus.damaged.rawValue)
+        }
+        return try result.get()
     }
 }
 

@@ -17,16 +17,17 @@ final class CaptionStore {
         let loneSurrogateCount: Int
     }
 
-    private let folder: String
     private let tars: [String]
+    private let onError: ConvertOptions.OnError
+    private var skipped: [ConvertReport.Skipped] = []
     private var loaded: Set<String> = []
     private var entries: [String: Entry] = [:]
     private var used: Set<String> = []
     private var sources: [String: FileSource] = [:]
 
     /// - Throws: `.io` if the folder has no tars.
-    init(folder: String) throws(ShardError) {
-        self.folder = folder
+    init(folder: String, onError: ConvertOptions.OnError) throws(ShardError) {
+        self.onError = onError
         tars = try TarFolder.list(folder)
     }
 
@@ -70,19 +71,48 @@ final class CaptionStore {
         return try source.bytes(at: image.position, count: image.byteCount)
     }
 
+    /// What was left out since the last call.
+    func takeSkipped() -> [ConvertReport.Skipped] {
+        defer { skipped = [] }
+        return skipped
+    }
+
     private func load(_ tar: String) throws(ShardError) {
         guard loaded.insert(tar).inserted else { return }
-        let reader = SampleGroupReader(try TarReader(path: tar))
-        while let group = try reader.next() {
-            let sample = try CaptionSample(group)
-            guard entries[sample.uid] == nil else {
-                throw ShardError.schemaMismatch("uid \(sample.uid) has two caption samples").with(.init(path: tar))
-            }
-            let image = CaptionSample.imageSuffixes.lazy.compactMap { group[$0] }.first
-            entries[sample.uid] = Entry(
-                tar: tar, caption: sample.caption, sha256: sample.sha256, originalSize: sample.originalSize,
-                imageSize: sample.imageSize, image: image.map { ($0.dataPosition, $0.bytes.count) },
-                loneSurrogateCount: sample.loneSurrogateCount)
+        let reader: SampleGroupReader
+        do throws(ShardError) { reader = SampleGroupReader(try TarReader(path: tar)) } catch {
+            return try skipOrThrow(error, what: tar)
         }
+        while true {
+            let group: SampleGroup
+            do throws(ShardError) {
+                guard let next = try reader.next() else { return }
+                group = next
+            } catch {
+                guard reader.canGoOn else { return try skipOrThrow(error, what: "the rest of \(tar)") }
+                try skipOrThrow(error, what: "\(tar): a caption sample")
+                continue
+            }
+            do throws(ShardError) { try add(group, tar) } catch {
+                try skipOrThrow(error, what: "\(tar): caption sample \(group.name)")
+            }
+        }
+    }
+
+    private func add(_ group: SampleGroup, _ tar: String) throws(ShardError) {
+        let sample = try CaptionSample(group)
+        guard entries[sample.uid] == nil else {
+            throw ShardError.schemaMismatch("uid \(sample.uid) has two caption samples").with(.init(path: tar))
+        }
+        let image = CaptionSample.imageSuffixes.lazy.compactMap { group[$0] }.first
+        entries[sample.uid] = Entry(
+            tar: tar, caption: sample.caption, sha256: sample.sha256, originalSize: sample.originalSize,
+            imageSize: sample.imageSize, image: image.map { ($0.dataPosition, $0.bytes.count) },
+            loneSurrogateCount: sample.loneSurrogateCount)
+    }
+
+    private func skipOrThrow(_ error: ShardError, what: String) throws(ShardError) {
+        guard onError == .skip else { throw onError.advised(error) }
+        skipped.append(.init(what: what, why: error.description))
     }
 }

@@ -7,6 +7,13 @@ package struct ConvertOptions: Sendable {
         case stop
         /// Bad samples are left out, counted and listed.
         case skip
+
+        /// The error with what can be done about it.
+        func advised(_ error: ShardError) -> ShardError {
+            guard self == .stop, !error.reason.contains("--on-error skip") else { return error }
+            let reason = error.reason + "; mend or replace the input, or leave this out with --on-error skip"
+            return ShardError(error.code, reason, context: error.context)
+        }
     }
 
     package enum Images: String, Sendable, CaseIterable {

@@ -44,7 +44,7 @@ package struct Converter {
             do throws(ShardError) { tokenizer = try CLIPTokenizer(vocabulary: bytes) } catch { throw error.with(.init(path: path)) }
             record = tokenizer.map { Converter.record(of: $0, file: bytes) }
         }
-        captions = if let folder = options.captions { try CaptionStore(folder: folder) } else { nil }
+        captions = if let folder = options.captions { try CaptionStore(folder: folder, onError: options.onError) } else { nil }
         layout = try SetLayout(options: options, tokenizer: record)
         decoder = try DRSampleDecoder()
         rowConverter = RowConverter(layout: layout, options: options, encoder: tokenizer?.makeEncoder())
@@ -52,6 +52,8 @@ package struct Converter {
     }
 
     private mutating func run() throws(ShardError) {
+        // Better now than after hours of work.
+        for input in options.inputs { try AtomicFile.checkAbsence(of: shardPath(of: input)) }
         try TarFolder.makeFolder(options.output)
         for input in options.inputs {
             try convert(input)
@@ -60,9 +62,13 @@ package struct Converter {
         }
     }
 
+    private func shardPath(of input: String) -> String {
+        FolderListing.join(options.output, TarFolder.name(of: input) + ".drs")
+    }
+
     private mutating func convert(_ input: String) throws(ShardError) {
         let name = TarFolder.name(of: input) + ".drs"
-        let path = FolderListing.join(options.output, name)
+        let path = shardPath(of: input)
         var writerOptions = WriterOptions(shardTag: Converter.tag(of: name))
         writerOptions.rowsPerGroup = options.rowsPerGroup
         writerOptions.codecs = try codecs()
@@ -77,6 +83,7 @@ package struct Converter {
                 if options.onError == .stop { throw ShardError.schemaMismatch(why).with(.init(path: input)) }
             }
             captions?.end(input: input)
+            report.skipped += captions?.takeSkipped() ?? []
             writer.notes = [Note(key: "source", value: TarFolder.name(of: input) + ".tar")]
             report.rowCount += try writer.finish().rowCount
         } catch {
@@ -98,6 +105,10 @@ package struct Converter {
                 guard let next = try reader.next() else { return }
                 group = next
             } catch {
+                if reader.canGoOn {
+                    try skipOrThrow(error, what: "\(input): a sample")
+                    continue
+                }
                 // Behind damage of the tar itself nothing can be found.
                 return try skipOrThrow(error, what: "the rest of \(input), after \(writer.rowCount) samples")
             }
@@ -138,7 +149,7 @@ package struct Converter {
     }
 
     private mutating func skipOrThrow(_ error: ShardError, what: String) throws(ShardError) {
-        guard options.onError == .skip else { throw error }
+        guard options.onError == .skip else { throw options.onError.advised(error) }
         report.skipped.append(.init(what: what, why: error.description))
     }
 

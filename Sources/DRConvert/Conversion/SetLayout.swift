@@ -26,9 +26,13 @@ struct SetLayout {
 
     init(options: ConvertOptions, tokenizer: Tokenizer?) throws(ShardError) {
         guard let first = options.inputs.first else { throw .invalidArgument("there is nothing to convert") }
-        let samples = try SetLayout.probe(first, skipping: options.onError == .skip)
+        var samples: [DRSample] = []
+        var trouble: ShardError?
+        for input in options.inputs where samples.isEmpty {
+            samples = try SetLayout.probe(input, onError: options.onError, &trouble)
+        }
         guard let sample = samples.first else {
-            throw ShardError.schemaMismatch("the tar has no sample that can be read").with(.init(path: first))
+            throw trouble ?? ShardError.schemaMismatch("there is no sample in it; is it a tar of reinforced samples?").with(.init(path: first))
         }
         viewCount = sample.imageEmbeddings.shape[0]
         captionCount = sample.syntheticCaptions.count
@@ -39,17 +43,26 @@ struct SetLayout {
             options: options, samples: samples, element: storedElement, tokenizer: tokenizer)
     }
 
-    private static func probe(_ path: String, skipping: Bool) throws(ShardError) -> [DRSample] {
-        let reader = SampleGroupReader(try TarReader(path: path))
+    /// The first samples of a tar that can be read; `trouble` is the first error among all.
+    private static func probe(
+        _ path: String, onError: ConvertOptions.OnError, _ trouble: inout ShardError?
+    ) throws(ShardError) -> [DRSample] {
         let decoder = try DRSampleDecoder()
         var samples: [DRSample] = []
+        var reader: SampleGroupReader?
         while samples.count < probeCount {
             do throws(ShardError) {
-                guard let group = try reader.next() else { break }
-                do throws(ShardError) { samples.append(try decoder.decode(group)) } catch { if !skipping { throw error } }
+                let groups = if let reader { reader } else { SampleGroupReader(try TarReader(path: path)) }
+                reader = groups
+                guard let group = try groups.next() else { break }
+                do throws(ShardError) { samples.append(try decoder.decode(group)) } catch {
+                    if onError == .stop { throw error }
+                    trouble = trouble ?? error
+                }
             } catch {
-                if !skipping { throw error }
-                break
+                if onError == .stop { throw onError.advised(error) }
+                trouble = trouble ?? error
+                guard let reader, reader.canGoOn else { break }
             }
         }
         return samples

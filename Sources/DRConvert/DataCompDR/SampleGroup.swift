@@ -57,6 +57,9 @@ package final class SampleGroupReader {
     /// Members that belong to no sample because of their name.
     package private(set) var ignoredMemberCount = 0
 
+    /// Whether the last error was about one sample alone, so that `next()` goes on with the sample behind it.
+    package private(set) var canGoOn = false
+
     private let tar: TarReader
     private var seen: Set<String> = []
     private var pending: (key: String, suffix: String, member: TarMember)?
@@ -68,20 +71,23 @@ package final class SampleGroupReader {
     /// - Throws: what `TarReader` throws; `.corrupt` if a sample has two members of one suffix or its key was there
     ///   before, further up in the tar; `.limitExceeded` above 256 members or 1 GiB in one sample.
     package func next() throws(ShardError) -> SampleGroup? {
+        canGoOn = false
         if pending == nil { pending = try nextNamed() }
         guard let key = pending?.key else { return nil }
         guard seen.insert(key).inserted else {
-            throw place(.corrupt("sample \"\(key)\" comes a second time; its members must follow each other"))
+            throw try passing(
+                key, .corrupt("sample \"\(key)\" comes a second time; its members must follow each other"))
         }
         var members: [SampleGroup.Member] = []
         var byteCount = 0
         while let (own, suffix, member) = pending, own == key {
             guard !members.contains(where: { $0.suffix == suffix }) else {
-                throw place(.corrupt("sample \"\(key)\" has two members \"\(suffix)\""))
+                throw try passing(key, .corrupt("sample \"\(key)\" has two members \"\(suffix)\""))
             }
             byteCount += member.byteCount
             guard members.count < Self.maximumMemberCount, byteCount <= Self.maximumByteCount else {
-                throw place(
+                throw try passing(
+                    key,
                     .limitExceeded(
                         "sample \"\(key)\" has more than \(Self.maximumMemberCount) members "
                             + "or \(Self.maximumByteCount) bytes"
@@ -103,7 +109,11 @@ package final class SampleGroupReader {
         return nil
     }
 
-    private func place(_ error: ShardError) -> ShardError {
-        error.with(.init(path: tar.path, position: pending?.member.dataPosition))
+    /// An error about one sample, when what is left of that sample has been passed over.
+    private func passing(_ key: String, _ error: ShardError) throws(ShardError) -> ShardError {
+        let placed = error.with(.init(path: tar.path, position: pending?.member.dataPosition))
+        while pending?.key == key { pending = try nextNamed() }
+        canGoOn = true
+        return placed
     }
 }
