@@ -78,5 +78,7 @@ let package = Package(
             name: "FuzzBodies", dependencies: ["DRConvert", "DRShard", "DRShardFormat"], path: "Tests/FuzzBodies",
             swiftSettings: swiftSettings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: swiftSettings),
+        // Runs the built drshard. DRConvert is there to write its inputs.
+        .testTarget(name: "CLITests", dependencies: ["DRConvert", "DRShardFormat"], swiftSettings: swiftSettings),
     ]
 )
