@@ -66,6 +66,7 @@ enum CellText {
             let shown = (0..<min(6, count)).map { number(value, $0, element) }.joined(separator: ", ")
             return "\(element) [\(shown)\(count > 6 ? ", ... \(count) in all" : "")]"
         }
+        if column.role == .imageHash { return hex(value) }
         switch column.type {
         case .binary: return "\(value.count) bytes"
         case .operations:
