@@ -136,8 +136,7 @@ def dump(s):
             ",".join("%d:%s" % (a, number(d)) for a, d in m.side.axes)))
     for key, text_value in s.notes:
         lines.append("note %s %s" % (quoted(key), quoted(text_value)))
-    ids = next(i for i, c in enumerate(m.columns) if c.role == 1)
-    lines.append("digest rows " + number(digest(row_term(row[0]) for row in s.cells[ids])))
+    lines.append("digest rows " + number(digest(row_term(row_id) for row_id in s.ids())))
     for i, column in enumerate(s.cells):
         lines.append("digest column %d %s" % (i, number(digest(cell_term(c) for row in column for c in row))))
     for row in range(s.row_count):

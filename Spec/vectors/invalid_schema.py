@@ -130,6 +130,7 @@ def schema():
     bad("tag-unknown", "unsupported", "NOTE-3", "tag 10 in the schema", empty(), schema=lambda f, c: f + [[10, b""]])
     bad("tag-0", "unsupported", "NOTE-3", "tag 0 in the schema", empty(), schema=lambda f, c: [[0, b""]] + f)
     bad("tag-order", "corrupt", "NOTE-2", "an axis behind the columns", with_columns(axes=[VIEW]), schema=lambda f, c: f[1:] + f[:1])
+    bad("tag-unknown-order", "corrupt", "NOTE-2", "unknown optional tags that decrease", empty(), schema=lambda f, c: f + [[0x8001, b""], [0x8000, b""]])
     bad("side-twice", "corrupt", "NOTE-2", "two side records", rich(), schema=lambda f, c: f + f[-1:])
     for name, change in (("field-cut", lambda b, c: b + b"\x00\x80\x00"), ("value-plus-1", lambda b, c: b + b"\x00\x80\x01\x00\x00\x00"),
                          ("value-huge", lambda b, c: b + b"\x00\x80\xff\xff\xff\xff"), ("value-minus-1", lambda b, c: b + b"\x00\x80\x00\x00\x00\x00\x00")):

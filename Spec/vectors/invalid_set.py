@@ -154,6 +154,7 @@ def front():
     add("header-rows-per-group-0", "corrupt", OPEN, "HEAD-5", "rows_per_group 0", empty(), header=put(rows_per_group=0))
     add("header-rows-per-group-limit", "limit", OPEN, "HEAD-5 LIMIT-1", "rows_per_group 2^24 + 1", empty(), header=put(rows_per_group=2**24 + 1))
     add("header-schema-limit", "limit", VERIFY, "LIMIT-1", "schema_byte_count 2^24 + 1 in the file header", empty(), header=put(schema_byte_count=2**24 + 1))
+    add("header-schema-outside", "corrupt", VERIFY, "BLOCK-5", "schema_byte_count of the file header reaches behind the end of the file", empty(), header=put(schema_byte_count=2**20))
     add("header-schema-checksum", "checksum", VERIFY, "FOOT-2", "schema_crc32c", empty(), header=put(schema_crc32c=5))
     add("header-schema-damaged", "checksum", VERIFY, "FOOT-2", "a bit of the schema behind the file header", empty(), file=flip("schema", 12))
     add("header-schema-differs", "corrupt", VERIFY, "FOOT-2", "the schema behind the file header names the column otherwise than the footer", empty(), front_schema=lambda v, c: v.replace(b"uid", b"uie"))
@@ -347,6 +348,10 @@ def page():
     add("page-encoding-private", "unsupported", READ, "ENC-1", "encoding 0x8000", words(encoding=0x8000))
     for n in (3, 0x80):
         add("page-codec-%d" % n, "unsupported", READ, "CODEC-3", "codec %d" % n, words(codec=n))
+    odd = c1(lambda v, c: v + b"\x05")
+    add("page-encoding-unknown-shape", "unsupported", READ, "ENC-1", "encoding 6, and a prologue that encoding 0 does not have", words(encoding=6), prologue=odd)
+    add("page-codec-3-shape", "unsupported", READ, "CODEC-3 ENC-1", "codec 3, and a prologue that codec 0 does not have", words(codec=3), prologue=odd)
+    field("encoding-unknown-not-packed", "unsupported", "ENC-1", "encoding 6, not packed, with an auxiliary page that is not there", encoding=6, auxiliary=9)
     field("payload-limit", "limit", "LIMIT-1", "payload_byte_count 2^31", payload_byte_count=2**31)
     field("prologue-limit", "limit", "LIMIT-1", "prologue_byte_count 2^28 + 1", prologue_byte_count=2**28 + 1)
     field("payload-not-padded", "corrupt", "PAGE-7", "payload_byte_count without the padding of the last unit", payload_byte_count=64 + 5)
@@ -433,6 +438,7 @@ def units():
     add("zstd-two-frames", "corrupt", READ, "CODEC-1", "two zstd frames", of(Column("b", 0, BINARY), [SHRINKS * 2], codec=ZSTD),
         stored=c1(lambda v, c: compress(ZSTD, c.plain[:len(SHRINKS)]) + compress(ZSTD, c.plain[len(SHRINKS):])))
     add("zstd-skippable-frame", "corrupt", READ, "CODEC-1", "a skippable frame before the frame", squeezed(ZSTD), stored=frame(lambda v: b"\x50\x2a\x4d\x18\x01\x00\x00\x00x" + v))
+    add("zstd-skippable-behind", "corrupt", READ, "CODEC-1", "a skippable frame behind the frame", squeezed(ZSTD), stored=frame(lambda v: v + b"\x50\x2a\x4d\x18\x01\x00\x00\x00x"))
     add("zstd-frame-of-plain-size", "corrupt", READ, "UNIT-2", "a zstd frame in a unit whose stored and plain sizes are equal: it is taken as plain bytes", squeezed(ZSTD),
         tables=c1(lambda v, c: v.update(sizes=[v["ends"][0]])))
 
@@ -458,6 +464,13 @@ def auxiliary():
     add("auxiliary-entry-position", "corrupt", VERIFY, "VAL-4", "first_position of an auxiliary entry; readers use the second copy", d(),
         footer=lambda f, c: f["auxiliaries"][0].update(first_position=f["auxiliaries"][0]["first_position"] + 64))
     add("auxiliary-entry-limit", "corrupt", OPEN, "FOOT-1 BLOCK-5", "payload_byte_count 2^26 + 1 in an auxiliary entry of a file that is smaller", d(), footer=entry(payload_byte_count=2**26 + 1))
+    for name, about, payload in (("empty", "a dictionary of no bytes", b""), ("malformed", "a dictionary that has but its magic", b"\x37\xa4\x30\xec" + bytes(range(60)))):
+        made = d()
+        made.auxiliaries = [Auxiliary(0, 1, payload, training=b"")]
+        add("dictionary-" + name, "corrupt", READ, "CODEC-1", about, made)
+    other = d()
+    other.auxiliaries = [Auxiliary(0, 0, b"the same again, the same")]
+    add("auxiliary-other-column", "corrupt", READ, "AUX-5", "a page refers to an auxiliary page of another column", other)
     late = squeezed(ZSTD, 2)
     late.rows_per_group, late.auxiliaries = 1, [Auxiliary(1, 1, b"the same again, the same")]
     late.layouts[1].auxiliary = 1

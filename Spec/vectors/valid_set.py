@@ -242,6 +242,47 @@ def unknown_tags():
     return Shard(schema, cells, notes=[("k", "v")], notes_extra=((0x8000, b"\xff"), (0x8005, b"")))
 
 
+def unknown_tags_repeated():
+    """Each of them twice, in every record; the values may be equal or not."""
+    x = ((0x8000, b"later"), (0x8000, b""), (0xFFFF, b"x"), (0xFFFF, b"x"))
+    schema = Schema(
+        [Column("uid", 1, TENSOR, 1, (4,), extra=x)], [Axis("view", 1, 2, 1, extra=x)], [Teacher("T", extra=x)],
+        [Captioner("C", 0, extra=x)], [Tokenizer("K", noise("k", 32), 3, 77, 1, 2, extra=x)],
+        [Operation(3, "Cut", [1.0], extra=x)], [Source("S", "free", extra=x)], [Provenance("k", "v", extra=x)],
+        Side(rows_digest(1), 1, [(0, 7)], extra=x), extra=x)
+    return Shard(schema, [ids(1)], notes=[("k", "v")], notes_extra=x)
+
+
+def tokens():
+    """The smallest and the largest token of a vocabulary."""
+    edge = struct.pack("<3H", 0, 49407, 1)
+    schema = dict(tokenizers=[Tokenizer("clip", noise("v", 32), 49408, 77, 49406, 49407)])
+    return shard(2, [ragged("a", "u16", role=7, tokenizer=0), tensor("b", "i32", (2,), role=7, tokenizer=0), ragged("c", "u64", tokenizer=0)],
+                 [one([edge, b""]), one([struct.pack("<2i", 0, 49407), bytes(8)]), one([struct.pack("<Q", 49407), b""])], schema=schema)
+
+
+def other_names():
+    """R-SCHEMA-2 is about names of columns and axes."""
+    odd = ["", "n" * 300, "a\nb", "a\x7f"]
+    return shard(1, [], [], [VIEW], schema=dict(
+        teachers=[Teacher(n) for n in odd], captioners=[Captioner(n, 0) for n in odd],
+        tokenizers=[Tokenizer(n, bytes(32), 1, 1, 0, 0) for n in odd],
+        operations=[Operation(i, n) for i, n in enumerate(odd)], sources=[Source(n, n) for n in odd]))
+
+
+def row_ids_lost():
+    made = shard(5, [Column("word", 6, UTF8)], [one([b"row %d" % r for r in range(5)])], rows_per_group=2)
+    made.row_ids = [row[0] for row in made.cells[0]]
+    made.cells[0][1], made.cells[0][4] = [LOST], [LOST]
+    return made
+
+
+def side_shard():
+    made = shard(3, [tensor("other", "u8", (2,), axis=0)], [[[bytes([r, v]) for v in range(2)] for r in range(3)]], [VIEW], 2)
+    made.schema.side = Side(rows_digest(3), 3, [(0, 12345)])
+    return made
+
+
 def full_metadata(**more):
     names = [[noise("id%d" % r, 16)] for r in range(2)]
     schema = Schema(
@@ -369,6 +410,12 @@ def all_valid():
     add("row-id-last", "the row id is not the first column",
         Shard(Schema([tensor("a", "u8", (1,)), tensor("uid", "u8", (32,), role=1)]), [one([b"\x05"]), one([noise("id", 32)])]), "SCHEMA-1")
     add("full-metadata", "every metadata record, notes and side record", full_metadata(), "SCHEMA-3", "SCHEMA-7", "SCHEMA-8", "SIDE-2")
+    add("unknown-tags-repeated", "unknown optional tags that occur twice, in every record", unknown_tags_repeated(), "NOTE-2", "NOTE-3")
+    add("other-names", "names of teachers, captioners, tokenizers, operations and sources: empty, 300 bytes, control characters", other_names(), "SCHEMA-2")
+    add("tokens", "the smallest and the largest token of a vocabulary", tokens(), "TYPE-5")
+    add("row-ids-lost", "row ids that a repair has lost, in two of three groups; the row-set digest is that of all", row_ids_lost(), "SET-5", "REC-2")
+    add("side-shard", "a side shard of three rows in two groups, with a shared axis", side_shard(), "SIDE-2")
+    add("spanning-feature-unused", "required feature 0, and no chunk of several variants", shard(1, [], [], required=1), "GROUP-2")
     add("limits", "names of 255 bytes, 8 dims, 4,096 variants, the largest cell and row group; no rows", limits(), "LIMIT-1")
     add("datacompdr-mini", "three rows of a reinforced data set", mini(), "AUX-3")
     return e

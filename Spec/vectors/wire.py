@@ -304,12 +304,14 @@ class Auxiliary:
     column: int
     payload: bytes
     kind: int = 1
+    training: bytes = None     # what units are compressed with, if that is not the payload
 
 
 @dataclass
 class Shard:
     schema: Schema
     cells: list                # [column][row][variant]: bytes, ABSENT or LOST
+    row_ids: list = None       # for the row-set digest, if a repair has lost some of the cells
     tag: int = 1
     rows_per_group: int = 4
     layouts: dict = field(default_factory=dict)
@@ -324,6 +326,11 @@ class Shard:
     @property
     def row_count(self):
         return len(self.cells[0])
+
+    def ids(self):
+        """Those that the row-set digest counts."""
+        column = next(i for i, c in enumerate(self.schema.columns) if c.role == 1)
+        return self.row_ids or [row[0] for row in self.cells[column]]
 
     def compressed(self):
         return any(layout.codec not in (0, [0]) for layout in self.layouts.values())
@@ -369,7 +376,7 @@ def patch_header(header, **changes):
 
 def compress(codec, plain, dictionary=None):
     if codec == ZSTD:
-        extra = {"dict_data": zstandard.ZstdCompressionDict(dictionary)} if dictionary is not None else {}
+        extra = {"dict_data": zstandard.ZstdCompressionDict(dictionary)} if dictionary else {}
         return zstandard.ZstdCompressor(level=3, write_content_size=True, write_checksum=False, **extra).compress(plain)
     if codec == LZ4:
         return lz4.block.compress(plain, store_size=False)
@@ -482,11 +489,10 @@ class _Builder:
             for v in range(0, variants, layout.span):
                 chunks.append(self.chunk(number, column, v, min(layout.span, variants - v), layout, first, count))
         entries = [self.index(number, c, count) for c in chunks]
-        ids = next(i for i, c in enumerate(s.schema.columns) if c.role == 1)
         rows = range(first, first + count)
         g = self.hook("group", dict(
             group=number, row_count=count, first_row=first, position=start, reserved=0, chunks=entries,
-            row_set_digest=digest(row_term(i) for i in (s.cells[ids][r][0] for r in rows) if not isinstance(i, int)),
+            row_set_digest=digest(row_term(i) for i in s.ids()[first:first + count] if not isinstance(i, int)),
             column_digests=[digest(cell_term(c) for r in rows for c in column[r]) for column in s.cells]), group=number)
         g.setdefault("chunk_count", len(g["chunks"]))
         payload = self.hook("group_payload", group_payload(g), group=number)
@@ -497,7 +503,7 @@ class _Builder:
 
     def auxiliary(self, aux):
         number, where = len(self.aux_entries), []
-        self.dictionaries[number + 1] = aux.payload
+        self.dictionaries[number + 1] = aux.payload if aux.training is None else aux.training
         for copy in (0, 1):
             fields = self.hook("aux_fields", dict(
                 kind=AUX, copy=copy, shard_tag=self.s.tag, group=aux.group, column=aux.column, encoding=aux.kind,
