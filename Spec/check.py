@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Checks the specification against itself: the listings in FORMAT.md, that the vectors are what make.py makes, and
-that the independent reader accepts and rejects each vector as vectors/index.json says.
+"""Checks the specification against itself: the listings in FORMAT.md, that the vectors are what make.py makes, that
+the independent reader accepts and rejects each vector as vectors/index.json says, and that the rules which it and the
+vectors name are in FORMAT.md.
 
     check.py
 
 The last line is `N passed, N failed`; the exit code is 1 if something failed, and 2 if it cannot run.
 Needs Python 3.10 or later, zstandard and lz4.
 """
+import glob
 import importlib.util
 import os
 import re
@@ -19,6 +21,7 @@ STEPS = (
     ("vectors as they are made", (os.path.join("vectors", "make.py"), "--check")),
     ("vectors as they are read", ("decoder.py", "vectors", "vectors")),
 )
+RULE = re.compile(r"R-[A-Z]+-[0-9]+")
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed$")
 
 
@@ -43,6 +46,17 @@ def run(arguments):
     return passed, max(failed, int(done.returncode != 0))
 
 
+def unknown_rules():
+    """Rules that are named, and that the text does not have."""
+    def read(path):
+        with open(os.path.join(HERE, path), encoding="utf-8") as file:
+            return file.read()
+    rules = set(RULE.findall(" ".join(re.findall(r"\[.*?\]", read("FORMAT.md")))))
+    files = sorted(map(os.path.basename, glob.glob(os.path.join(HERE, "decoder*.py"))))
+    return ["%s: FORMAT.md has no rule %s" % (name, rule) for name in files + [os.path.join("vectors", "index.json")]
+            for rule in sorted(set(RULE.findall(read(name))) - rules)]
+
+
 def main():
     lacks = missing()
     if lacks:
@@ -53,6 +67,9 @@ def main():
         print(name + ":")
         sys.stdout.flush()
         results.append(run(arguments))
+    unknown = unknown_rules()
+    print("\n".join(["rules that are named:"] + (["  " + line for line in unknown] or ["  all are in FORMAT.md"])))
+    results.append((int(not unknown), len(unknown)))
     passed, failed = (sum(counts) for counts in zip(*results))
     print("%d passed, %d failed" % (passed, failed))
     return 1 if failed else 0
