@@ -1,10 +1,15 @@
 internal import DRShardFormat
 
 /// Makes the checksums of damaged bytes right again, as far as their blocks can be walked, so that damage reaches the
-/// code behind the checksums. Believes no number: where one leads outside, it stops.
+/// code behind the checksums. What is stored twice is made equal, so that it gets past the comparison, and the tail
+/// points at the footer again. Believes no number: where one leads outside, it stops.
 struct ChecksumRepair {
     private var bytes: [UInt8]
     private var schema: Schema?
+    /// Payloads of the group blocks that were walked.
+    private var groups: [Range<Int>] = []
+    /// The footer's block and payload, if the walk came to it.
+    private var footer: (block: Int, payload: Int)?
 
     static func repair(_ bytes: [UInt8]) -> [UInt8] {
         guard bytes.count >= FormatConstants.minimumFileByteCount else { return bytes }
@@ -33,6 +38,7 @@ struct ChecksumRepair {
             bytes.set(u32: crc32c(bytes, 64..<64 + schemaByteCount), at: 44)
             schema = try? Schema(parsing: Array(bytes[64..<64 + schemaByteCount]))
         }
+        bytes.replaceSubrange(0..<8, with: FormatConstants.fileMagic)
         seal(0, 60)
     }
 
@@ -46,8 +52,12 @@ struct ChecksumRepair {
             switch bytes[position + 4] {
             case 1: repairPage(position, header: position)
             case 3: repairIndex(payload, payloadByteCount)
-            case 4: repairGroup(payload, payloadByteCount)
-            case 5: repairFooter(payload, payloadByteCount)
+            case 4:
+                repairGroup(payload, payloadByteCount)
+                groups.append(payload..<payload + payloadByteCount)
+            case 5:
+                footer = (position, payload)
+                repairFooter(payload, payloadByteCount)
             default: break
             }
             if bytes[position + 4] != 1 {
@@ -132,20 +142,35 @@ struct ChecksumRepair {
             if has(block, 64) { copy(from: block + 56, to: place + 20) }
             place += 32
         }
-        for _ in 0..<number(payload + 8, 4) {
+        for group in 0..<number(payload + 8, 4) {
             guard place <= end, let size = repairGroup(place, end - place) else { return }
+            if group < groups.count, groups[group].count == size, size <= end - place { replaceGroup(groups[group], by: place) }
             place += size
         }
     }
 
+    /// Makes a group block say what the footer says.
+    private mutating func replaceGroup(_ group: Range<Int>, by entry: Int) {
+        bytes.replaceSubrange(group, with: bytes[entry..<entry + group.count])
+        // Group blocks begin on 64 bytes, and have no prologue.
+        bytes.set(u32: crc32c(bytes, group), at: group.lowerBound - 8)
+        seal(group.lowerBound - 64, 60)
+    }
+
     private mutating func repairTail() {
         let tail = bytes.count - FormatConstants.tailByteCount
-        let footer = number(tail, 7)
-        if has(footer, 64), footer <= tail - 64 {
-            copy(from: footer + 56, to: tail + 12)
-            bytes.set(u32: UInt32(truncatingIfNeeded: tail - footer), at: tail + 8)
+        if let footer, footer.block <= tail - 64 {
+            bytes.set(u32: UInt32(truncatingIfNeeded: footer.block), at: tail)
+            copy(from: footer.block + 56, to: tail + 12)
+            bytes.set(u32: UInt32(truncatingIfNeeded: tail - footer.block), at: tail + 8)
+            bytes.set(u32: 0, at: tail + 4)
+            copy(from: footer.payload, to: tail + 32)
         }
         bytes.set(u32: UInt32(truncatingIfNeeded: bytes.count), at: tail + 16)
+        copy(from: 16, to: tail + 24)
+        copy(from: 20, to: tail + 28)
+        copy(from: 8, to: tail + 40)
         bytes.set(u32: crc32c(bytes, tail..<tail + 52), at: tail + 52)
+        bytes.replaceSubrange(tail + 56..<tail + 64, with: FormatConstants.tailMagic)
     }
 }

@@ -36,7 +36,7 @@ import Testing
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int(state >> 33) % count
         }
-        for _ in 0..<100 {
+        for _ in 0..<30 {
             var bytes = original
             for _ in 0...random(3) { bytes[random(bytes.count)] = [0, 1, 0x7F, 0x80, 0xFF, UInt8(random(256))][random(6)] }
             FuzzBodies.shard(bytes)
