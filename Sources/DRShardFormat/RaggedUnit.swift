@@ -13,6 +13,7 @@ package enum RaggedUnit {
         var start = cursor.offset
         for count in counts {
             guard count <= plain.count - start else { throw .corrupt("unit: a cell of \(count) bytes, \(plain.count - start) are left") }
+            guard count <= Limits.maximumCellByteCount else { throw .limitExceeded("unit: a cell of \(count) bytes") }
             ranges.append(start..<start + count)
             start += count
         }
