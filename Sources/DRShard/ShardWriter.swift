@@ -333,10 +333,11 @@ public final class ShardWriter {
 
     /// Writes the last row group and the footer, and puts the file in its place.
     /// - Returns: the footer, as it was written.
-    /// - Throws: `.invalidArgument` if a row is open.
+    /// - Throws: `.invalidArgument` if a row is open; `.limitExceeded` for notes that no reader takes.
     @discardableResult public func finish() throws(ShardError) -> Footer {
         if let failure { throw failure }
         guard !isFinished else { throw .invalidArgument("the shard is finished already") }
+        do throws(ShardError) { try checkNotes() } catch { throw error.with(.init(path: sink.path)) }
         for column in planes.indices {
             for variant in planes[column].indices where planes[column][variant].rowCount > bufferedRows {
                 throw ShardError.invalidArgument("a row is open; end it or discard it").with(context(column, variant))
@@ -345,6 +346,18 @@ public final class ShardWriter {
         let footer = try writeEnd()
         isFinished = true
         return footer
+    }
+
+    /// What a reader would refuse is not written. Spec: [R-LIMIT-1].
+    private func checkNotes() throws(ShardError) {
+        var byteCount = 0
+        for note in notes {
+            guard note.key.utf8.count <= UInt16.max else {
+                throw .limitExceeded("a note whose key has \(note.key.utf8.count) bytes")
+            }
+            byteCount += 8 + note.key.utf8.count + note.value.utf8.count
+        }
+        guard byteCount <= Limits.maximumSchemaByteCount else { throw .limitExceeded("notes of \(byteCount) bytes") }
     }
 
     private func writeEnd() throws(ShardError) -> Footer {
