@@ -64,7 +64,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
-        .testTarget(name: "DRShardFormatTests", dependencies: ["DRShardFormat"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DRShardFormatTests", dependencies: ["DRShardFormat", "CDRKernels"], swiftSettings: swiftSettings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
             name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "TestSupport"], swiftSettings: swiftSettings),
@@ -77,6 +78,11 @@ let package = Package(
         .target(
             name: "FuzzBodies", dependencies: ["DRConvert", "DRShard", "DRShardFormat"], path: "Tests/FuzzBodies",
             swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "CrashWriter", dependencies: ["DRShard", "DRShardFormat"], path: "Tests/CrashWriter",
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CrashTests", dependencies: ["CrashWriter", "DRShard", "DRShardFormat"], swiftSettings: swiftSettings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: swiftSettings),
         // Runs the built drshard. DRConvert is there to write its inputs.
         .testTarget(name: "CLITests", dependencies: ["DRConvert", "DRShardFormat"], swiftSettings: swiftSettings),

@@ -1,0 +1,109 @@
+import DRShardFormat
+import Testing
+
+// R-TYPE-2
+@Suite struct AugmentationTests {
+    static let items: [(item: Augmentation.Item, byteCount: Int)] = [
+        (.crop(.init(top: 14, left: 347, height: 370, width: 427)), 17),
+        (.crop(.init(top: .min, left: .max, height: -1, width: 0)), 17),
+        (.randAugment([]), 2),
+        (.randAugment([.init(operation: 0, magnitude: 0), .init(operation: 255, magnitude: -.nan)]), 20),
+        (.randAugment((0..<255).map { .init(operation: $0, magnitude: Double($0)) }), 2 + 255 * 9),
+        (.flip(true), 2), (.flip(false), 2),
+        (.erase(x: 1, y: -2, height: 3, width: -4), 17),
+        (.colorJitter(order: [3, 1, 0, 2], factors: [0.5, -0.0, .infinity, .leastNonzeroMagnitude]), 37),
+        (.mixup(lambda: 0.25, partner: []), 10),
+        (.mixup(lambda: -0.0, partner: Array(0..<255)), 10 + 255),
+        (.cutmix(lambda: 0.75, x1: 1, y1: 2, x2: 3, y2: 4, partner: [9, 8]), 28),
+        (.randomCrop(top: -5, left: 6), 9),
+        (.resize(256), 5),
+    ] + (1...9).map { (.null(kind: $0), 1) }
+
+    @Test func everyItemComesBackAloneAndBesideOthers() throws {
+        for (item, byteCount) in Self.items {
+            let record = Augmentation(items: [item])
+            let bytes = record.serialized()
+            #expect(bytes.count == byteCount, "\(item)")
+            // Compared as bytes too, since a NaN is not equal to itself.
+            #expect(try Augmentation(parsing: bytes).serialized() == bytes, "\(item)")
+            for count in 1..<max(1, bytes.count) {
+                #expect(throws: ShardError.corrupt(""), "\(item), \(count) bytes") {
+                    try Augmentation(parsing: Array(bytes[..<count]))
+                }
+            }
+        }
+        let all = Augmentation(items: Self.items.map(\.item))
+        #expect(try Augmentation(parsing: all.serialized()) == all)
+        #expect(try Augmentation(parsing: []).items == [])
+    }
+
+    @Test func exampleOfTheTextHasItsBytes() throws {
+        let bytes: [UInt8] = [
+            0x01, 0x0E, 0, 0, 0, 0x5B, 1, 0, 0, 0x72, 1, 0, 0, 0xAB, 1, 0, 0, 0x02, 0x02, 0x00, 0, 0, 0, 0, 0, 0, 0, 0,
+            0x06, 0, 0, 0, 0, 0xAE, 0x47, 0xD1, 0x3F,
+        ]
+        let record = try Augmentation(parsing: bytes)
+        #expect(record.crop == .init(top: 14, left: 347, height: 370, width: 427))
+        #expect(record.operations == [.init(operation: 0, magnitude: 0), .init(operation: 6, magnitude: 0.26999998092651367)])
+        #expect(record.serialized() == bytes)
+    }
+
+    @Test func unknownItemsAreUnsupportedAlsoWhenNull() {
+        for kind in UInt8.min...UInt8.max where !(1...9).contains(kind & 0x7F) {
+            #expect(throws: ShardError.unsupportedFeature(""), "kind \(kind)") { try Augmentation(parsing: [kind]) }
+        }
+    }
+
+    @Test func flipOtherThanNoAndYesIsCorrupt() {
+        for value in 2...255 as ClosedRange<UInt8> {
+            #expect(throws: ShardError.corrupt("")) { try Augmentation(parsing: [3, value]) }
+        }
+    }
+
+    @Test func skippedOperationsAreNotThere() {
+        let record = Augmentation(items: [.null(kind: 1), .null(kind: 2)])
+        #expect(record.crop == nil && record.operations == [])
+    }
+}
+
+@Suite struct LocatorTests {
+    @Test func everyLocatorComesBack() throws {
+        for hash in [Locator.Hash.none, .sha256(Array(0..<32)), .crc32c(0xA1B2_C3D4)] {
+            for container in ["", "a/0.tar", "日本 🙂\u{0}"] {
+                let locator = Locator(container: container, position: .max, byteCount: 1 << 40, hash: hash)
+                let bytes = locator.serialized()
+                #expect(try Locator(parsing: bytes) == locator)
+                for count in 0..<bytes.count - container.utf8.count {
+                    #expect(throws: ShardError.corrupt(""), "\(count) bytes") { try Locator(parsing: Array(bytes[..<count])) }
+                }
+            }
+        }
+    }
+
+    @Test func bytesAreThoseOfTheText() {
+        let locator = Locator(container: "c", position: 1, byteCount: 0x0203, hash: .crc32c(0xA1B2_C3D4))
+        #expect(locator.serialized() == [1, 0, 0, 0, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0xD4, 0xC3, 0xB2, 0xA1, 0x63])
+    }
+
+    // R-TYPE-2, R-NOTE-5
+    @Test func unknownHashIsUnsupportedAndBadNameIsCorrupt() {
+        let start = [UInt8](repeating: 0, count: 16)
+        for kind in 3...255 as ClosedRange<UInt8> {
+            #expect(throws: ShardError.unsupportedFeature("")) { try Locator(parsing: start + [kind]) }
+        }
+        #expect(throws: ShardError.corrupt("")) { try Locator(parsing: start + [0, 0xFF]) }
+    }
+}
+
+// R-UNIT-1
+@Suite struct RaggedUnitTests {
+    @Test func cellsFillTheirUnitExactly() throws {
+        #expect(try RaggedUnit.cellRanges([0], cellCount: 1) == [1..<1])
+        #expect(try RaggedUnit.cellRanges([2, 0, 1, 7, 8, 9], cellCount: 3) == [3..<5, 5..<5, 5..<6])
+        for (bytes, cellCount) in [([], 1), ([0, 0], 1), ([1], 1), ([2, 7], 1), ([0], 2), ([0x80, 0], 1)] as [([UInt8], Int)] {
+            #expect(throws: ShardError.corrupt(""), "\(bytes)") { try RaggedUnit.cellRanges(bytes, cellCount: cellCount) }
+        }
+        // Many cells are refused by the bytes that are there, before anything is allocated for them.
+        #expect(throws: ShardError.corrupt("")) { try RaggedUnit.cellRanges([0, 0], cellCount: .max) }
+    }
+}
