@@ -82,7 +82,8 @@ let package = Package(
             name: "CrashWriter", dependencies: ["DRShard", "DRShardFormat"], path: "Tests/CrashWriter",
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "CrashTests", dependencies: ["CrashWriter", "DRShard", "DRShardFormat"], swiftSettings: swiftSettings),
+            name: "CrashTests", dependencies: ["CrashWriter", "DRShard", "DRShardFormat"],
+            swiftSettings: swiftSettings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: swiftSettings),
         // Runs the built drshard. DRConvert is there to write its inputs.
         .testTarget(name: "CLITests", dependencies: ["DRConvert", "DRShardFormat"], swiftSettings: swiftSettings),

@@ -1,7 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// libFuzzer brings the main function, so that these targets link with its sanitizer only, and need a package of their own.
+// libFuzzer brings the main function: these targets link with its sanitizer only, and so have a package of their own.
+// SwiftPM tells packages apart by the names of their folders: the folder above must not be called `fuzz`.
 let package = Package(
     name: "fuzz",
     platforms: [.macOS(.v15)],

@@ -78,8 +78,9 @@ struct CommittedPart {
         self.header = header
         let source = try FileSource(path: path)
         guard source.byteCount >= UInt64(start.count) else {
-            guard try source.bytes(at: 0, count: Int(source.byteCount)) == Array(start.prefix(Int(source.byteCount))) else {
-                throw ShardError.corrupt("the unfinished file ends in its first \(start.count) bytes, and they are other ones")
+            let found = try source.bytes(at: 0, count: Int(source.byteCount))
+            guard found.elementsEqual(start.prefix(found.count)) else {
+                throw ShardError.corrupt("the \(found.count) bytes of the unfinished file are not its first ones")
                     .with(.init(path: path))
             }
             end = 0
@@ -106,9 +107,11 @@ struct CommittedPart {
             throw .schemaMismatch("the unfinished file has another schema")
         }
         guard found.rowsPerGroup == header.rowsPerGroup else {
-            throw .schemaMismatch("the unfinished file has \(found.rowsPerGroup) rows a row group, not \(header.rowsPerGroup)")
+            throw .schemaMismatch("the unfinished file has \(found.rowsPerGroup) rows a row group")
         }
-        guard found.shardTag == header.shardTag else { throw .schemaMismatch("the unfinished file has another shard tag") }
+        guard found.shardTag == header.shardTag else {
+            throw .schemaMismatch("the unfinished file has another shard tag")
+        }
         guard try source.bytes(at: 0, count: start.count) == start else {
             throw .corrupt("the unfinished file does not begin as this writer's files do")
         }

@@ -132,7 +132,8 @@ public final class ShardWriter {
         self.options = options
         rowsPerGroup = try options.rowsPerGroup(for: schema)
         schemaBytes = schema.serialized()
-        header = FileHeader(schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
+        header = FileHeader(
+            schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
         let start = ShardWriter.start(header, schemaBytes)
         let kept = try CommittedPart(partPath: path + ".part", schema: schema, header: header, start: start)
         groups = kept.groups

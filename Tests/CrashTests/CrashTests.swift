@@ -17,7 +17,8 @@ import Testing
 
     /// The program lies beside the bundle of these tests.
     private static func program() throws -> URL {
-        let bundles = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])] + Bundle.allBundles.map(\.bundleURL)
+        let first = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
+        let bundles = first + Bundle.allBundles.map(\.bundleURL)
         for bundle in bundles {
             for folder in [bundle, bundle.deletingLastPathComponent()] {
                 let program = folder.appendingPathComponent("CrashWriter")
@@ -93,8 +94,8 @@ import Testing
         process.waitUntilExit()
         #expect(process.terminationReason == .exit && process.terminationStatus == 1, "\(text.suffix(200))")
         let lines = text.split(separator: "\n")
-        #expect(lines.last?.hasPrefix("\(path).part") == true, "\(lines.last ?? "")")
-        #expect(lines.last?.hasSuffix("input/output error: cannot write: File too large") == true, "\(lines.last ?? "")")
+        let error = lines.last ?? ""
+        #expect(error.hasPrefix("\(path).part") && error.hasSuffix("input/output error: cannot write: File too large"))
         let size = try FileManager.default.attributesOfItem(atPath: path + ".part")[.size] as? Int
         #expect(size == byteLimit, "what fitted was written")
         try expectFinishedLikeUninterrupted(atLeast: lines.dropLast().last.flatMap { Int($0) } ?? 0)

@@ -32,17 +32,22 @@ package enum CrashRows {
         id.append(u64: UInt64(row))
         try writer.set(id, column: 0)
         for variant in 0..<2 {
-            try writer.set((0..<96).map { UInt8(truncatingIfNeeded: row &* 31 &+ $0 &* (variant + 3)) }, column: 1, variant: variant)
+            let view = (0..<96).map { UInt8(truncatingIfNeeded: row &* 31 &+ $0 &* (variant + 3)) }
+            try writer.set(view, column: 1, variant: variant)
         }
-        if row % 5 == 4 { try writer.setMissing(column: 2) } else { try writer.set("row \(row) of this file", column: 2) }
+        if row % 5 == 4 {
+            try writer.setMissing(column: 2)
+        } else {
+            try writer.set("row \(row) of this file", column: 2)
+        }
         try writer.endRow()
     }
 }
 
-/// Writes rows into a shard until it is killed, or its file may not grow any more: `CrashWriter FILE MICROSECONDS [BYTES]`.
+/// Writes rows into a shard until it is killed, or its file may not grow: `CrashWriter FILE MICROSECONDS [BYTES]`.
 ///
 /// Prints the number of rows after each row; then waits. BYTES stands in for a disk that is full: no file of this
-/// process may become larger, and writing fails instead of killing it. An error goes to standard error, with exit code 1.
+/// process may become larger, and writing fails instead of killing it. The last line is the error; the exit code is 1.
 @main enum CrashWriter {
     static func main() {
         let arguments = CommandLine.arguments
@@ -53,7 +58,8 @@ package enum CrashRows {
             guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limits) == 0 else { exit(2) }
         }
         do throws(ShardError) {
-            let writer = try ShardWriter(path: arguments[1], schema: try CrashRows.schema(), options: CrashRows.options())
+            let writer = try ShardWriter(
+                path: arguments[1], schema: try CrashRows.schema(), options: CrashRows.options())
             while writer.rowCount < 1_000_000 {
                 try CrashRows.append(writer.rowCount, to: writer)
                 print(writer.rowCount)

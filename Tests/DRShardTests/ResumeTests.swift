@@ -20,7 +20,9 @@ import Testing
         return (kept, try contents(path))
     }
 
-    private static func error(_ part: [UInt8], _ shard: SmallShard, schema: Schema? = nil, _ options: WriterOptions? = nil) -> ShardError? {
+    private static func error(
+        _ part: [UInt8], _ shard: SmallShard, schema: Schema? = nil, _ options: WriterOptions? = nil
+    ) -> ShardError? {
         do {
             let folder = try TemporaryFolder()
             try write(part, to: folder.file("a.drs.part"))
@@ -63,7 +65,9 @@ import Testing
             try data.append(to: writer, rows: 0..<15)
         }
         #expect(!FileManager.default.fileExists(atPath: path))
-        #expect(throws: ShardError.io("")) { try ShardWriter(path: path, schema: data.schema, options: smallOptions(rowsPerGroup: 6)) }
+        #expect(throws: ShardError.io("")) {
+            try ShardWriter(path: path, schema: data.schema, options: smallOptions(rowsPerGroup: 6))
+        }
         let writer = try ShardWriter(resuming: path, schema: data.schema, options: smallOptions(rowsPerGroup: 6))
         #expect(writer.rowCount == 12)
         try data.append(to: writer, rows: 12..<20)

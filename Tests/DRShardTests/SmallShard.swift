@@ -54,7 +54,9 @@ struct SmallShard {
         var rows = Array(repeating: Array(repeating: [[UInt8]?](), count: schema.columns.count), count: reader.rowCount)
         for column in schema.columns.indices {
             let variants = schema.variantCount(of: column)
-            let addresses = (0..<reader.rowCount * variants).map { CellAddress(row: $0 / variants, variant: $0 % variants) }
+            let addresses = (0..<reader.rowCount * variants).map {
+                CellAddress(row: $0 / variants, variant: $0 % variants)
+            }
             let cells = try reader.values(column: column, addresses)
             let missing = Set(cells.missing.map(\.index))
             for (i, address) in addresses.enumerated() {

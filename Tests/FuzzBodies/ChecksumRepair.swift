@@ -144,7 +144,9 @@ struct ChecksumRepair {
         }
         for group in 0..<number(payload + 8, 4) {
             guard place <= end, let size = repairGroup(place, end - place) else { return }
-            if group < groups.count, groups[group].count == size, size <= end - place { replaceGroup(groups[group], by: place) }
+            if group < groups.count, groups[group].count == size, size <= end - place {
+                replaceGroup(groups[group], by: place)
+            }
             place += size
         }
     }
@@ -159,7 +161,7 @@ struct ChecksumRepair {
 
     private mutating func repairTail() {
         let tail = bytes.count - FormatConstants.tailByteCount
-        if let footer, footer.block <= tail - 64 {
+        if let footer, footer.block <= tail - 64, has(footer.payload, 4) {
             bytes.set(u32: UInt32(truncatingIfNeeded: footer.block), at: tail)
             copy(from: footer.block + 56, to: tail + 12)
             bytes.set(u32: UInt32(truncatingIfNeeded: tail - footer.block), at: tail + 8)

@@ -1,5 +1,5 @@
-/// What the fuzz targets do with their bytes. It lives in this package, and not beside the targets in `Fuzz/`, so that it
-/// reaches `package` declarations, and so that ordinary tests replay the inputs that once failed.
+/// What the fuzz targets do with their bytes. It lives in this package, and not beside the targets in `Fuzz/`, so that
+/// it reaches `package` declarations, and so that ordinary tests replay the inputs that once failed.
 ///
 /// A body returns for any bytes. What must not happen is a trap, a hang, or an allocation out of proportion.
 public enum FuzzBodies {

@@ -38,7 +38,9 @@ import Testing
         }
         for _ in 0..<30 {
             var bytes = original
-            for _ in 0...random(3) { bytes[random(bytes.count)] = [0, 1, 0x7F, 0x80, 0xFF, UInt8(random(256))][random(6)] }
+            for _ in 0...random(3) {
+                bytes[random(bytes.count)] = [0, 1, 0x7F, 0x80, 0xFF, UInt8(random(256))][random(6)]
+            }
             FuzzBodies.shard(bytes)
         }
     }
