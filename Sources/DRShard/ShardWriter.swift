@@ -241,6 +241,9 @@ public final class ShardWriter {
     public func discardRow() {
         for column in planes.indices {
             for variant in planes[column].indices where planes[column][variant].rowCount > bufferedRows {
+                if planes[column][variant].states[bufferedRows] == .present {
+                    bufferedByteCount -= planes[column][variant].range(of: bufferedRows).count
+                }
                 planes[column][variant].removeLast()
             }
         }
