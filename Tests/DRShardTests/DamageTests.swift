@@ -1,5 +1,6 @@
 import DRShard
 import DRShardFormat
+import TestSupport
 import Testing
 
 /// A shard that is cut or changed anywhere is noticed, and never read as something else.
@@ -98,7 +99,7 @@ import Testing
         let shard = try SmallShard()
         for count in [0, 64, Int(shard.blockPositions[0])] {
             let path = folder.file("\(count).drs")
-            try write(Array(shard.bytes[..<count]), to: path)
+            try write(Array(shard.bytes[..<count]), path)
             for access in [Access.read, .mapped] {
                 #expect(throws: ShardError.truncated("")) { try ShardReader(path: path, access: access) }
                 let findings = ShardVerifier.verify(path: path, access: access)

@@ -1,6 +1,7 @@
 import DRShard
 import DRShardFormat
 import Foundation
+import TestSupport
 import Testing
 
 /// A writer that was stopped anywhere goes on behind its last complete row group, and makes the same file.
@@ -10,7 +11,7 @@ import Testing
     private static func finish(_ part: [UInt8], _ shard: SmallShard) throws -> (kept: Int, bytes: [UInt8]) {
         let folder = try TemporaryFolder()
         let path = folder.file("a.drs")
-        try write(part, to: path + ".part")
+        try write(part, path + ".part")
         let writer = try ShardWriter(resuming: path, schema: shard.schema, options: shard.options)
         let kept = writer.rowCount
         try SmallShard.append(shard.rows[kept...], to: writer)
@@ -25,7 +26,7 @@ import Testing
     ) -> ShardError? {
         do {
             let folder = try TemporaryFolder()
-            try write(part, to: folder.file("a.drs.part"))
+            try write(part, folder.file("a.drs.part"))
             _ = try ShardWriter(
                 resuming: folder.file("a.drs"), schema: schema ?? shard.schema, options: options ?? shard.options)
             return nil
@@ -78,7 +79,7 @@ import Testing
     @Test func resumedWriterStillKnowsTheRowsItHas() throws {
         let shard = try SmallShard()
         let folder = try TemporaryFolder()
-        try write(Array(shard.bytes[..<shard.committedEnds[0]]), to: folder.file("a.drs.part"))
+        try write(Array(shard.bytes[..<shard.committedEnds[0]]), folder.file("a.drs.part"))
         let writer = try ShardWriter(resuming: folder.file("a.drs"), schema: shard.schema, options: shard.options)
         #expect(throws: ShardError.invalidArgument("")) { try SmallShard.append(shard.rows[1...1], to: writer) }
     }
@@ -129,7 +130,7 @@ import Testing
         let shard = try SmallShard()
         let folder = try TemporaryFolder()
         let path = folder.file("a.drs")
-        try write(shard.bytes, to: path)
+        try write(shard.bytes, path)
         try FileManager.default.linkItem(atPath: path, toPath: path + ".part")
         #expect(throws: ShardError.io("")) {
             try ShardWriter(resuming: path, schema: shard.schema, options: shard.options)
@@ -143,7 +144,7 @@ import Testing
         let path = folder.file("a.drs")
         let writer = try ShardWriter(path: path, schema: shard.schema, options: shard.options)
         try SmallShard.append(shard.rows[...], to: writer)
-        try write([1, 2, 3], to: path)
+        try write([1, 2, 3], path)
         #expect(throws: ShardError.io("")) { try writer.finish() }
         #expect(try contents(path) == [1, 2, 3])
         #expect(try contents(path + ".part") == shard.bytes)

@@ -1,5 +1,6 @@
 import DRShard
 import DRShardFormat
+import TestSupport
 
 /// A shard of about 4 KB that still has everything: two row groups, an axis, raw and packed pages, zstd, cells that are
 /// missing. Small enough to be damaged at every byte.
