@@ -68,6 +68,7 @@ enum CellText {
         }
         if column.role == .imageHash { return hex(value) }
         switch column.type {
+        case .tensor(.u8, _) where column.role == .imageHash: return hex(value)
         case .binary: return "\(value.count) bytes"
         case .operations:
             let record = try Augmentation(parsing: value)
