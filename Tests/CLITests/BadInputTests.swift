@@ -38,19 +38,25 @@ struct BadInput: CustomTestStringConvertible, Sendable {
         .init(testDescription: "wrong element type", says: ["image_emb is i64, expected float"]) { sample in
             try sample.setEmbeddings(image: matrix(2, element: .i64), text: matrix(3, element: .i64))
         },
-        .init(testDescription: "another element type", says: ["embeddings of f16, where the set's first sample has f32"]) { sample in
+        .init(
+            testDescription: "another element type", says: ["embeddings of f16, where the set's first sample has f32"]
+        ) { sample in
             try sample.setEmbeddings(image: matrix(2, element: .f16), text: matrix(3, element: .f16))
         },
         .init(testDescription: "wrong rank", says: ["image_emb has shape [8], expected [rows, dims]"]) { sample in
             try sample.setEmbeddings(image: .init(element: .f32, shape: [8], bytes: matrix(2).bytes), text: matrix(3))
         },
-        .init(testDescription: "wrong dims", says: ["dims of image_emb: 2, where the set's first sample has 4"]) { sample in
+        .init(testDescription: "wrong dims", says: ["dims of image_emb: 2, where the set's first sample has 4"]) {
+            sample in
             try sample.setEmbeddings(image: matrix(2, dims: 2), text: matrix(3, dims: 2))
         },
         .init(testDescription: "too few views", says: ["param_aug has 2 entries, image_emb has 1 rows"]) { sample in
             try sample.setEmbeddings(image: matrix(1), text: matrix(3))
         },
-        .init(testDescription: "too many text rows", says: ["text_emb has 4 rows, where 1 real and 2 synthetic captions make 3"]) { sample in
+        .init(
+            testDescription: "too many text rows",
+            says: ["text_emb has 4 rows, where 1 real and 2 synthetic captions make 3"]
+        ) { sample in
             try sample.setEmbeddings(image: matrix(2), text: matrix(4))
         },
         .init(testDescription: "missing uid", says: [".json", "there is no \"uid\""]) { sample in
@@ -60,12 +66,18 @@ struct BadInput: CustomTestStringConvertible, Sendable {
             sample.members["json"] = Array(#"{"uid": "0"}"#.utf8)
         },
         .init(testDescription: "missing member", says: ["has no paug.json"]) { $0.members["paug.json"] = nil },
-        .init(testDescription: "missing embeddings", says: ["has none of npz, pth.gz, pth"]) { $0.members["npz"] = nil },
-        .init(testDescription: "damaged JSON", says: ["syn.json"]) { $0.members["syn.json"] = Array(#"{"syn_text": ["#.utf8) },
+        .init(testDescription: "missing embeddings", says: ["has none of npz, pth.gz, pth"]) {
+            $0.members["npz"] = nil
+        },
+        .init(testDescription: "damaged JSON", says: ["syn.json"]) {
+            $0.members["syn.json"] = Array(#"{"syn_text": ["#.utf8)
+        },
         .init(testDescription: "empty crop", says: ["param_aug[0][0][2]: 0"]) { sample in
             sample.members["paug.json"] = Array(#"{"param_aug": [[[0,0,0,8],[]],[[1,1,4,4],[]]]}"#.utf8)
         },
-        .init(testDescription: "caption that is not UTF-8", says: ["url.txt", "not UTF-8"]) { $0.members["url.txt"] = [0xFF] },
+        .init(testDescription: "caption that is not UTF-8", says: ["url.txt", "not UTF-8"]) {
+            $0.members["url.txt"] = [0xFF]
+        },
     ]
 }
 
@@ -101,10 +113,12 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
     @Test(arguments: BadInput.all) func badSampleIsSkippedAndListed(_ bad: BadInput) throws {
         try withFolder { folder in
             try writeTar(folder + "/a.tar", try samples(bad))
-            let outcome = try drshard("convert", folder + "/a.tar", "--output", folder + "/out", "--on-error", "skip", "--json")
+            let outcome = try drshard(
+                "convert", folder + "/a.tar", "--output", folder + "/out", "--on-error", "skip", "--json")
             #expect(outcome.status == 0, "\(outcome.error)")
             #expect(try outcome.json["rows"] as? Int == 2)
-            let report = try #require(try JSONSerialization.jsonObject(with: Data(readFile(folder + "/out/report.json"))) as? [String: Any])
+            let report = try #require(
+                try JSONSerialization.jsonObject(with: Data(readFile(folder + "/out/report.json"))) as? [String: Any])
             let skipped = try #require(report["skipped"] as? [[String: String]])
             #expect(skipped.count == 1)
             #expect(skipped.first?["what"] == "\(folder)/a.tar: sample \(try SampleMembers(2).uid)")
@@ -136,7 +150,8 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
                 try writeFile(folder + "/a.tar", bytes.prefix(count))
                 let outcome = try drshard("convert", folder + "/a.tar", "--output", folder + "/out")
                 #expect(outcome.status == 1, "\(count) bytes: \(outcome.error)")
-                #expect(outcome.error.contains("a.tar") && outcome.error.contains("--on-error skip"), "\(outcome.error)")
+                #expect(
+                    outcome.error.contains("a.tar") && outcome.error.contains("--on-error skip"), "\(outcome.error)")
                 expectNothing(folder + "/out")
             }
         }
@@ -146,7 +161,8 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
         try withFolder { folder in
             try writeTar(folder + "/a.tar", try (1...8).map { try SampleMembers($0) })
             try writeFile(folder + "/a.tar", try readFile(folder + "/a.tar").prefix(20_000))
-            let outcome = try drshard("convert", folder + "/a.tar", "--output", folder + "/out", "--on-error", "skip", "--json")
+            let outcome = try drshard(
+                "convert", folder + "/a.tar", "--output", folder + "/out", "--on-error", "skip", "--json")
             #expect(outcome.status == 0)
             let report = try outcome.json
             let rows = try #require(report["rows"] as? Int)
@@ -165,11 +181,14 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
             #expect(inOne.status == 1 && inOne.error.contains("\"\(list[0].uid)\" comes a second time"))
             expectNothing(folder + "/out")
             let skipping = try drshard(
-                "convert", folder + "/a.tar", folder + "/b.tar", "--output", folder + "/out", "--on-error", "skip", "--json")
+                "convert", folder + "/a.tar", folder + "/b.tar", "--output", folder + "/out", "--on-error", "skip",
+                "--json")
             #expect(skipping.status == 0)
             #expect(try skipping.json["rows"] as? Int == 4)
             let why = try #require(skipping.json["skipped"] as? [[String: String]]).compactMap { $0["why"] }
-            #expect(why.count == 2 && why[0].contains("comes a second time") && why[1].contains("this uid was there before"))
+            #expect(
+                why.count == 2 && why[0].contains("comes a second time") && why[1].contains("this uid was there before")
+            )
         }
     }
 
@@ -178,7 +197,8 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
             let list = try (1...3).map { try SampleMembers($0) }
             try FileManager.default.createDirectory(atPath: folder + "/captions", withIntermediateDirectories: false)
             for (present, missing, says) in [
-                (list[0...1], "captionsMissing", "there is no caption for it"), (list[0...2], "unpairedCaptions", "have no sample"),
+                (list[0...1], "captionsMissing", "there is no caption for it"),
+                (list[0...2], "unpairedCaptions", "have no sample"),
             ] {
                 try writeTar(folder + "/captions/a.tar", captions(of: Array(present)))
                 try writeTar(folder + "/a.tar", Array(missing == "captionsMissing" ? list[...] : list.prefix(2)))
@@ -206,10 +226,14 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
             texts[1].members["txt"] = [0xFF, 0xFE]
             texts.append(texts[0])
             try writeTar(folder + "/captions/a.tar", texts)
-            let arguments = ["convert", folder + "/a.tar", "--captions", folder + "/captions", "--output", folder + "/out"]
+            let arguments = [
+                "convert", folder + "/a.tar", "--captions", folder + "/captions", "--output", folder + "/out",
+            ]
             let outcome = try drshard(arguments)
             #expect(outcome.status == 1)
-            for text in ["captions/a.tar", list[1].uid, "not UTF-8", "--on-error skip"] { #expect(outcome.error.contains(text)) }
+            for text in ["captions/a.tar", list[1].uid, "not UTF-8", "--on-error skip"] {
+                #expect(outcome.error.contains(text))
+            }
             expectNothing(folder + "/out")
             let skipping = try drshard(arguments + ["--on-error", "skip", "--json"])
             #expect(skipping.status == 0, "\(skipping.error)")
@@ -224,7 +248,10 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
             try writeTar(folder + "/a.tar", [try SampleMembers(1)])
             try writeTar(folder + "/b.tar", [try SampleMembers(2)])
             try FileManager.default.createDirectory(atPath: folder + "/out", withIntermediateDirectories: false)
-            for (name, says) in [("b.drs", "exists already; remove it"), ("a.drs.part", "an unfinished file is there; resume it or remove it")] {
+            for (name, says) in [
+                ("b.drs", "exists already; remove it"),
+                ("a.drs.part", "an unfinished file is there; resume it or remove it"),
+            ] {
                 try writeFile(folder + "/out/" + name, [1, 2, 3])
                 let outcome = try drshard("convert", folder + "/a.tar", folder + "/b.tar", "--output", folder + "/out")
                 #expect(outcome.status == 3)
@@ -255,7 +282,8 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
                 expectNothing(out)
             }
             try writeTar(folder + "/a.tar", [try SampleMembers(1)])
-            let vocabulary = try drshard("convert", folder + "/a.tar", "--output", out, "--tokenizer", folder + "/none.gz")
+            let vocabulary = try drshard(
+                "convert", folder + "/a.tar", "--output", out, "--tokenizer", folder + "/none.gz")
             #expect(vocabulary.status == 3 && vocabulary.error.contains("none.gz"))
             let wrong = try drshard("convert", folder + "/a.tar", "--output", out, "--tokenizer", folder + "/a.tar")
             #expect(wrong.status == 1 && wrong.error.contains("a.tar"), "\(wrong.error)")
@@ -276,7 +304,8 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
     @Test(arguments: ["stop", "skip"]) func aFullDiskLeavesNothingBehind(_ onError: String) throws {
         try withFolder { folder in
             try #require(try drshard("sample", folder + "/in", "--samples", "40", "--shards", "1").status == 0)
-            let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" convert \"$1/in/reinforced\" --output \"$1/out\" --rows-per-group 4 --on-error \"$2\""
+            let script =
+                "trap '' XFSZ; ulimit -f 100; exec \"$0\" convert \"$1/in/reinforced\" --output \"$1/out\" --rows-per-group 4 --on-error \"$2\""
             let outcome = try run("/bin/bash", ["-c", script, program, folder, onError])
             #expect(outcome.status == 3, "\(outcome.error)")
             #expect(outcome.error.contains("cannot write") && outcome.error.contains("00000000.drs.part"))

@@ -40,7 +40,8 @@ import Testing
             let embeddings = try #require(list[6]["total"] as? [String: Any])
             #expect(embeddings["cells"] as? Int == 36 && embeddings["plainBytes"] as? Int == 36 * 64)
 
-            let head = try drshard("head", shards, "--rows", "1", "--skip", "11", "--column", "image_emb", "--variant", "2")
+            let head = try drshard(
+                "head", shards, "--rows", "1", "--skip", "11", "--column", "image_emb", "--variant", "2")
             #expect(head.lines.count == 2 && head.lines[0] == "row 11")
             #expect(head.lines[1].hasPrefix("  image_emb[2]: bf16 [") && head.lines[1].hasSuffix("32 in all]"))
         }
@@ -61,7 +62,8 @@ import Testing
         try withFolder { folder in
             let shards = try convertedSample(in: folder)
             let again = try drshard(
-                "convert", folder + "/in/reinforced", "--captions", folder + "/in/captions", "--output", folder + "/again")
+                "convert", folder + "/in/reinforced", "--captions", folder + "/in/captions", "--output",
+                folder + "/again")
             #expect(again.status == 0)
             for name in ["/00000000.drs", "/00000001.drs"] {
                 #expect(try readFile(shards + name) == readFile(folder + "/again" + name))
@@ -119,7 +121,9 @@ import Testing
             let outcome = try drshard("verify", folder + "/shards")
             #expect(outcome.status == 1)
             #expect(outcome.output.contains("00000000.drs: sound\n"))
-            #expect(outcome.output.contains(/00000001\.drs, row group 0, column "\w+", variant \d.*, byte \d+: checksum mismatch/))
+            #expect(
+                outcome.output.contains(
+                    /00000001\.drs, row group 0, column "\w+", variant \d.*, byte \d+: checksum mismatch/))
             let data = Data(try drshard("verify", "--json", path).output.utf8)
             let results = try #require(try JSONSerialization.jsonObject(with: data) as? [[String: Any]])
             #expect((results[0]["findings"] as? [Any])?.isEmpty == false)
@@ -129,7 +133,8 @@ import Testing
     @Test func aClosedPipeIsNoCrashAndAFullDeviceIsExitCode3() throws {
         try withFolder { folder in
             let shards = try convertedSample(in: folder)
-            let closed = try run("/bin/sh", ["-c", "\"$0\" dump \"$1\" | head -n 1; true", program, shards + "/00000000.drs"])
+            let closed = try run(
+                "/bin/sh", ["-c", "\"$0\" dump \"$1\" | head -n 1; true", program, shards + "/00000000.drs"])
             #expect(closed.output == "drshard-dump 1\n" && closed.error.isEmpty)
             guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
             let full = try run("/bin/sh", ["-c", "\"$0\" dump \"$1\" > /dev/full", program, shards + "/00000000.drs"])

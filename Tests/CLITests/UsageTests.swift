@@ -49,7 +49,9 @@ private let commands = ["sample", "convert", "verify", "inspect", "schema", "sta
         try withFolder { folder in
             let outcome = try drshard("inspect", folder)
             #expect(outcome.status == 3)
-            #expect(outcome.error == "drshard: \(folder): input/output error: there is no file in it whose name ends in .drs\n")
+            #expect(
+                outcome.error
+                    == "drshard: \(folder): input/output error: there is no file in it whose name ends in .drs\n")
         }
     }
 

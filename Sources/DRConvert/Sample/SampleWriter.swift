@@ -67,6 +67,7 @@ package struct SampleWriter {
     /// - Returns: the paths written, reinforced ones first.
     package func write(reinforced: String, captions: String) throws(ShardError) -> [String] {
         for folder in [reinforced, captions] {
+            // SAFETY: the path is a string that lives through the call.
             guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else {
                 throw ShardError.io("the folder cannot be made").with(.init(path: folder))
             }
