@@ -1,0 +1,40 @@
+#!/bin/bash
+# All checks, in the order of their cost. The first that fails ends the run; each says how long it took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+started=$SECONDS
+step() {
+    local name=$1 began=$SECONDS
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" || { printf '\nFAILED: %s\n' "$name"; exit 1; }
+    printf -- '-- %s: %d s\n' "$name" $((SECONDS - began))
+}
+
+lint() { swift format lint --strict --recursive --parallel Package.swift Sources Tests; }
+c_warnings() { clang -std=c11 -Wall -Wextra -Werror -fsyntax-only -ISources/CDRKernels/include Sources/CDRKernels/*.c; }
+build_debug() { swift build --build-tests --explicit-target-dependency-import-check error; }
+build_release() { swift build -c release --build-tests --explicit-target-dependency-import-check error -Xswiftc -enable-testing; }
+test_debug() { swift test --skip-build; }
+test_release() { swift test -c release --skip-build; }
+spec_check() { "$python" Spec/check.py; }
+
+step "packages" Scripts/install.sh
+step "swift format" lint
+step "words" Scripts/check_words.sh
+step "warnings in C" c_warnings
+# Tests of the tokenizer against open_clip's ids need its vocabulary; they are skipped where it cannot be had.
+DRSHARD_CLIP_VOCABULARY=$(Scripts/fetch_vocabulary.sh) && export DRSHARD_CLIP_VOCABULARY || unset DRSHARD_CLIP_VOCABULARY
+python=$(Scripts/venv.sh)
+step "build, debug" build_debug
+step "tests, debug" test_debug
+step "specification and vectors" spec_check
+drshard=$(swift build --show-bin-path)/drshard
+step "cross-read by the independent decoder" Scripts/check_cross_read.sh "$drshard" "$python"
+step "a package that depends on this one" Scripts/check_dependency.sh "$drshard"
+step "build, release" build_release
+step "tests, release" test_release
+step "static codecs" Scripts/check_static.sh
+step "fuzzing, 30 s each" Fuzz/run.sh 30
+printf '\nall checks passed in %d s\n' $((SECONDS - started))
