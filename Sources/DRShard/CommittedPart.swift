@@ -10,34 +10,51 @@ struct CommittedPart {
     private(set) var rowIDTerms: Set<UInt128> = []
 
     /// Reads an unfinished file: all headers, indexes and group blocks, everything of the last group, and the row ids.
-    /// A last group that is damaged is given up.
-    /// - Parameter start: the bytes with which the file must begin. A file that ends inside them has nothing committed:
-    ///   then `end` is 0.
+    ///
+    /// One damaged group is given up, if no block of a later one follows it: every other group was synchronised before
+    /// the next one was begun, so that no crash can have damaged it, and cutting it off would lose its rows.
+    /// - Parameter start: the bytes with which the file must begin. A file that ends inside them, or has zeros there and
+    ///   no group block behind, has nothing committed: then `end` is 0.
     /// - Throws: `.schemaMismatch` if it was begun with another schema or other options; `.corrupt` if its start is
-    ///   damaged.
+    ///   damaged, or anything before the last group; what kept it from being read, such as `.io`.
     init(partPath path: String, schema: Schema, header: FileHeader, start: [UInt8]) throws(ShardError) {
         self.header = header
+        end = 0
         let source = try FileSource(path: path)
-        guard source.byteCount >= UInt64(start.count) else {
-            let found = try source.bytes(at: 0, count: Int(source.byteCount))
-            guard found.elementsEqual(start.prefix(found.count)) else {
-                throw ShardError.corrupt("the \(found.count) bytes of the unfinished file are not its first ones")
-                    .with(.init(path: path))
+        do throws(ShardError) {
+            guard try CommittedPart.hasStart(source, start: start, header: header) else { return }
+            try CommittedPart.check(source, start: start, header: header)
+            end = header.firstBlockPosition
+            try collect(source, schema: schema)
+            try readRowIDs(source, schema: schema)
+        } catch { throw error.with(.init(path: path)) }
+    }
+
+    /// Whether the file has its start; false if it ends inside it, or was extended and never filled by a crash.
+    private static func hasStart(_ source: FileSource, start: [UInt8], header: FileHeader) throws(ShardError) -> Bool {
+        let found = try source.bytes(at: 0, count: min(start.count, Int(clamping: source.byteCount)))
+        if found.allSatisfy({ $0 == 0 }) {
+            var walk = BlockWalk(source: source, header: header, from: 0, end: source.byteCount)
+            while try walk.resynchronize() {
+                let next = try unlessDamaged { () throws(ShardError) in try walk.next() }
+                guard let next, next?.header.kind == .group else { continue }
+                throw .corrupt("the unfinished file begins with \(found.count) zeros, and a row group follows; repair it")
             }
-            end = 0
-            return
+            return false
         }
-        do throws(ShardError) { try CommittedPart.check(source, start: start, header: header) } catch {
-            throw error.with(.init(path: path))
+        if found.count == start.count { return true }
+        guard found.elementsEqual(start.prefix(found.count)) else {
+            throw .corrupt("the \(found.count) bytes of the unfinished file are not its first ones")
         }
-        end = header.firstBlockPosition
-        collect(source, schema: schema)
-        while let last = groups.last {
-            if (try? checkLast(last, source: source, schema: schema)) != nil { break }
-            groups.removeLast()
-            end = last.position
+        return false
+    }
+
+    /// The result of `work`; nil if it meets damage. What says nothing about the bytes is thrown.
+    private static func unlessDamaged<T>(_ work: () throws(ShardError) -> T) throws(ShardError) -> T? {
+        do throws(ShardError) { return try work() } catch {
+            guard [.corrupt, .checksumMismatch, .truncated].contains(error.code) else { throw error }
+            return nil
         }
-        try readRowIDs(source, schema: schema)
     }
 
     private static func check(_ source: FileSource, start: [UInt8], header: FileHeader) throws(ShardError) {
@@ -63,26 +80,64 @@ struct CommittedPart {
         return ShardReader(source: source, header: header, footer: footer, options: .init())
     }
 
-    /// Takes group blocks, until the first block that is damaged or not in its place.
-    private mutating func collect(_ source: FileSource, schema: Schema) {
+    /// Takes group blocks, until the first block that is damaged or not in its place, and the last group's other blocks.
+    private mutating func collect(_ source: FileSource, schema: Schema) throws(ShardError) {
         var walk = BlockWalk(source: source, header: header, end: source.byteCount)
-        while let (place, block) = try? walk.next() {
-            guard block.kind == .group else { continue }
-            guard let payload = try? source.bytes(at: place + 64, count: block.payloadByteCount),
-                crc32c(payload) == block.checksum
-            else { return }
-            var cursor = ByteCursor(payload, of: "group block")
-            guard let entry = try? GroupEntry(&cursor, schema: schema, spanning: false), cursor.remaining == 0,
-                entry.group == groups.count, entry.rowCount == header.rowsPerGroup, entry.position == end,
-                entry.firstRow == groups.count * header.rowsPerGroup
-            else { return }
-            groups.append(entry)
-            end = walk.position
+        var isIntact = true
+        var lastSeen = -1
+        while true {
+            guard let next = try CommittedPart.unlessDamaged({ () throws(ShardError) in try walk.next() }) else {
+                isIntact = false
+                guard try walk.resynchronize() else { break }
+                continue
+            }
+            guard let (place, block) = next else { break }
+            if block.kind != .footer { lastSeen = max(lastSeen, block.group) }
+            guard isIntact, block.kind == .group else { continue }
+            let entry = try CommittedPart.unlessDamaged { () throws(ShardError) in
+                try parseEntry(block, at: place, source: source, schema: schema)
+            }
+            if let entry {
+                groups.append(entry)
+                end = walk.position
+            } else {
+                isIntact = false
+            }
         }
+        guard lastSeen <= groups.count else { throw damage(in: groups.count, before: lastSeen) }
+        guard let last = groups.last else { return }
+        let checked: Void? = try CommittedPart.unlessDamaged { () throws(ShardError) in
+            try check(last, source: source, schema: schema)
+        }
+        guard checked == nil else { return }
+        guard lastSeen == last.group else { throw damage(in: last.group, before: lastSeen) }
+        groups.removeLast()
+        end = last.position
+        guard let before = groups.last else { return }
+        // Given up too, it would be the second one.
+        try check(before, source: source, schema: schema)
+    }
+
+    private func damage(in group: Int, before last: Int) -> ShardError {
+        ShardError.corrupt("damage before the last row group, which is \(last); repair it").with(.init(rowGroup: group))
+    }
+
+    /// Parses the group block that should be the next one.
+    private func parseEntry(
+        _ block: BlockHeader, at place: UInt64, source: FileSource, schema: Schema
+    ) throws(ShardError) -> GroupEntry {
+        let payload = try source.bytes(at: place + UInt64(block.payloadOffset), count: block.payloadByteCount)
+        guard crc32c(payload) == block.checksum else { throw .checksumMismatch("group block") }
+        var cursor = ByteCursor(payload, of: "group block")
+        let entry = try GroupEntry(&cursor, schema: schema, spanning: false)
+        guard cursor.remaining == 0, entry.group == groups.count, entry.rowCount == header.rowsPerGroup,
+            entry.position == end, entry.firstRow == groups.count * header.rowsPerGroup
+        else { throw .corrupt("a group block that is not in its place, or not of a full row group") }
+        return entry
     }
 
     /// Every block of a group, as it lies in the file; the group block is its last.
-    private func checkLast(_ group: GroupEntry, source: FileSource, schema: Schema) throws(ShardError) {
+    private func check(_ group: GroupEntry, source: FileSource, schema: Schema) throws(ShardError) {
         let reader = reader(source, schema)
         for chunk in group.chunks {
             let pages = try reader.pages(column: chunk.column, variant: chunk.firstVariant, group: group.group)

@@ -125,6 +125,74 @@ import Testing
         }
     }
 
+    /// Says with which error a resumption ends, which must leave the file as it is.
+    private static func refusal(_ part: [UInt8], _ shard: SmallShard) throws -> ShardError? {
+        let folder = try TemporaryFolder()
+        let path = folder.file("a.drs")
+        try write(part, path + ".part")
+        let error = #expect(throws: ShardError.self) {
+            try ShardWriter(resuming: path, schema: shard.schema, options: shard.options)
+        }
+        #expect(try contents(path + ".part") == part, "the file was changed")
+        return error
+    }
+
+    // R-REC-3
+    @Test func damageBeforeTheLastGroupIsNotCutOff() throws {
+        let shard = try SmallShard(rowCount: 12)
+        let ends = [shard.blockPositions[0]] + shard.committedEnds
+        // Of three groups, the second is damaged; of the third there is all, or its first block alone.
+        let third = try #require(shard.blockPositions.first { $0 > ends[2] })
+        for end in [ends[3], third] {
+            for position in stride(from: ends[1], to: ends[2], by: 5) {
+                var part = Array(shard.bytes[..<end])
+                part[position] ^= 1 << UInt8(position % 8)
+                // A page's values are looked at only where a crash can have damaged them: in the last group.
+                if end == ends[3], (try? Self.finish(part, shard))?.kept == 12 { continue }
+                let error = try Self.refusal(part, shard)
+                #expect([.corrupt, .checksumMismatch].contains(error?.code), "byte \(position): \(String(describing: error))")
+                #expect(error?.context.path?.hasSuffix("a.drs.part") == true)
+            }
+        }
+    }
+
+    // R-REC-3
+    @Test func secondDamagedGroupIsNotGivenUp() throws {
+        let shard = try SmallShard(rowCount: 12)
+        var part = Array(shard.bytes[..<shard.committedEnds[2]])
+        // In the prologues of the first pages of the last two groups.
+        part[shard.committedEnds[0] + 64] ^= 1
+        part[shard.committedEnds[1] + 64] ^= 1
+        #expect(try Self.refusal(part, shard)?.code == .checksumMismatch)
+    }
+
+    // R-REC-3
+    @Test func blockOfANewerVersionIsNotTakenForDamage() throws {
+        let shard = try SmallShard(rowCount: 12)
+        for position in [shard.committedEnds[0], shard.committedEnds[1]] {
+            var part = Array(shard.bytes[..<shard.committedEnds[1]])
+            var header = Array(shard.bytes[position..<position + 60])
+            header[4] = 99
+            header.append(u32: crc32c(header))
+            part.replaceSubrange(position..<min(part.count, position + 64), with: header)
+            #expect(try Self.refusal(part, shard)?.code == .unsupportedFeature)
+        }
+    }
+
+    @Test func zerosAreBegunAnewIfNothingIsCommitted() throws {
+        let shard = try SmallShard()
+        let start = shard.blockPositions[0]
+        let group = try #require(zip(shard.blockPositions, shard.blockPositions.dropFirst()).first { $1 == shard.committedEnds[0] }?.0)
+        for count in [1, start - 1, start, start + 1, 4096] {
+            let (kept, bytes) = try Self.finish([UInt8](repeating: 0, count: count), shard)
+            #expect(kept == 0 && bytes == shard.bytes, "\(count) zeros")
+        }
+        var part = [UInt8](repeating: 0, count: start) + shard.bytes[start..<group]
+        #expect(try Self.finish(part, shard).kept == 0)
+        part += shard.bytes[group..<shard.committedEnds[0]]
+        #expect(try Self.refusal(part, shard)?.code == .corrupt)
+    }
+
     /// The moment between the two system calls that give a complete file its name: it has both.
     @Test func completeFileIsNotCutByAWriterThatResumes() throws {
         let shard = try SmallShard()

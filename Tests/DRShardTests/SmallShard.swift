@@ -26,7 +26,7 @@ struct SmallShard {
         self.options = options
         rows = (0..<rowCount).map { row in
             let text = Array(String(repeating: "a dog, \(row) ", count: 4).utf8)
-            let view = { (variant: UInt8) in (0..<6).map { UInt8(row) * 16 + $0 + variant * 100 } }
+            let view = { (variant: Int) in (0..<6).map { UInt8(truncatingIfNeeded: row * 16 + $0 + variant * 100) } }
             return [[[1, 2, 3, UInt8(row)]], [row == 2 ? nil : view(0), view(1)], [row == 5 ? nil : text]]
         }
         let folder = try TemporaryFolder()
