@@ -48,11 +48,16 @@ public final class StreamSink: ByteSink {
 
 /// A file that appears under its name only when it is complete: it is written beside it, as `NAME.part`, synchronised,
 /// renamed, and its folder synchronised. What is already there is not replaced.
+///
+/// An unfinished file has one writer at a time: it is locked (`flock`) as long as this object lives, where the file
+/// system has locks.
 public final class AtomicFile: ByteSink {
     public let path: String
     /// Where the bytes are until `commit`.
     public let partPath: String
     private var descriptor: CInt
+    /// Whether `discard` may remove the unfinished file: not when it is complete.
+    private var isDiscardable = true
 
     /// Begins a new file.
     /// - Throws: `.io` if there is a file of this name, or an unfinished one that should be resumed or removed.
@@ -67,6 +72,12 @@ public final class AtomicFile: ByteSink {
             }
             throw systemError("cannot create it", path: partPath)
         }
+        try lock()
+        // What is synchronised in the file is lost with its name.
+        do throws(ShardError) { try AtomicFile.synchronizeFolder(of: path) } catch {
+            discard()
+            throw error
+        }
     }
 
     /// - Throws: `.io` if there is a file of this name.
@@ -76,22 +87,51 @@ public final class AtomicFile: ByteSink {
         }
     }
 
-    /// Goes on with an unfinished file behind its first `byteCount` bytes; what follows them is cut off.
-    /// - Throws: `.io` if there is a file of this name: a writer that was killed while it gave the complete file its
-    ///   name leaves both names, of one file.
-    package init(resuming path: String, keeping byteCount: UInt64) throws(ShardError) {
+    /// Takes an unfinished file, to go on with it: nobody else writes it from now on. `keep` says behind what to go on.
+    /// - Throws: `.io` if there is no unfinished file, if another writer has it, or if there is a file of this name: a
+    ///   writer that was killed while it gave the complete file its name leaves both names, of one file.
+    package init(resuming path: String) throws(ShardError) {
         self.path = path
         partPath = path + ".part"
         try AtomicFile.checkAbsence(of: path)
         descriptor = unsafe open(partPath, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw systemError("cannot open it", path: partPath) }
+        try lock()
+        // Before it was locked, its writer may have finished it.
+        try AtomicFile.checkAbsence(of: path)
+        var mine = stat()
+        var named = stat()
+        guard unsafe fstat(descriptor, &mine) == 0, unsafe stat(partPath, &named) == 0 else {
+            throw systemError("cannot open it", path: partPath)
+        }
+        guard mine.st_ino == named.st_ino, mine.st_dev == named.st_dev else { throw AtomicFile.otherWriter(partPath) }
+    }
+    deinit { letGo() }
+
+    private static func otherWriter(_ partPath: String) -> ShardError {
+        ShardError.io("another writer has it").with(.init(path: partPath))
+    }
+
+    private func lock() throws(ShardError) {
+        // Some file systems have no locks; on them nothing is lost but this check.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
+        throw AtomicFile.otherWriter(partPath)
+    }
+
+    private func letGo() {
+        guard descriptor >= 0 else { return }
+        // Said aloud, since a process that is just being started may hold a copy of the descriptor for a moment.
+        _ = flock(descriptor, LOCK_UN)
+        close(descriptor)
+        descriptor = -1
+    }
+
+    /// Cuts off what follows the first `byteCount` bytes, and goes on there.
+    package func keep(byteCount: UInt64) throws(ShardError) {
         guard ftruncate(descriptor, off_t(byteCount)) == 0, lseek(descriptor, 0, SEEK_END) == off_t(byteCount) else {
-            let error = systemError("cannot cut it to \(byteCount) bytes", path: partPath)
-            close(descriptor)
-            throw error
+            throw systemError("cannot cut it to \(byteCount) bytes", path: partPath)
         }
     }
-    deinit { if descriptor >= 0 { close(descriptor) } }
 
     public func write(_ bytes: [UInt8]) throws(ShardError) { try writeAll(bytes, to: descriptor, path: partPath) }
 
@@ -99,26 +139,44 @@ public final class AtomicFile: ByteSink {
         guard fsync(descriptor) == 0 else { throw systemError("cannot synchronise it", path: partPath) }
     }
 
+    /// Gives the complete file its name.
+    ///
+    /// From here on `discard` removes nothing: if the name is taken, the unfinished file, which is complete, stays.
+    /// - Throws: `.io`. If only the folder could not be synchronised, the file is complete under its name, and the error
+    ///   says so: a crash of the machine may still take the name back to `partPath`.
     public func commit() throws(ShardError) {
         try synchronize()
-        close(descriptor)
-        descriptor = -1
+        isDiscardable = false
+        // The lock is held until only one name is left.
+        defer { letGo() }
         // A hard link fails where the name exists, which a rename would replace.
         if unsafe link(partPath, path) == 0 {
             unsafe unlink(partPath)
         } else if errno == EEXIST {
             throw ShardError.io("it has appeared while it was written; the new one is \(partPath)").with(.init(path: path))
-        } else if unsafe rename(partPath, path) != 0 {
-            throw systemError("cannot rename \(partPath)", path: path)
+        } else {
+            try AtomicFile.moveWithoutLink(from: partPath, to: path)
         }
-        try AtomicFile.synchronizeFolder(of: path)
+        do throws(ShardError) { try AtomicFile.synchronizeFolder(of: path) } catch {
+            throw ShardError.io(
+                "it is complete and has its name, but its folder is not synchronised, so that a crash may take the name back: \(error.reason)"
+            ).with(.init(path: path))
+        }
     }
 
-    /// Removes the unfinished file.
+    /// The way of file systems without hard links. A file that appears between the look and the rename is replaced.
+    package static func moveWithoutLink(from partPath: String, to path: String) throws(ShardError) {
+        guard unsafe access(path, F_OK) != 0 else {
+            throw ShardError.io("it has appeared while it was written; the new one is \(partPath)").with(.init(path: path))
+        }
+        guard unsafe rename(partPath, path) == 0 else { throw systemError("cannot rename \(partPath)", path: path) }
+    }
+
+    /// Removes the unfinished file, unless it is complete: behind `commit`, also one that failed, nothing happens.
     public func discard() {
-        if descriptor >= 0 { close(descriptor) }
-        descriptor = -1
-        unsafe unlink(partPath)
+        letGo()
+        if isDiscardable { unsafe unlink(partPath) }
+        isDiscardable = false
     }
 
     private static func synchronizeFolder(of path: String) throws(ShardError) {

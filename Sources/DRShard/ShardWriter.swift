@@ -135,14 +135,17 @@ public final class ShardWriter {
         header = FileHeader(
             schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
         let start = ShardWriter.start(header, schemaBytes)
-        let kept = try CommittedPart(partPath: path + ".part", schema: schema, header: header, start: start)
+        // Locked before it is read.
+        let file = try AtomicFile(resuming: path)
+        let kept = try CommittedPart(partPath: file.partPath, schema: schema, header: header, start: start)
+        try file.keep(byteCount: kept.end)
         groups = kept.groups
         rowCount = groups.reduce(0) { $0 + $1.rowCount }
         position = kept.end
         seenIDs = kept.rowIDTerms
         planes = ShardWriter.emptyPlanes(schema)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
-        sink = try AtomicFile(resuming: path, keeping: kept.end)
+        sink = file
         if position == 0 { try write(start) }
     }
 
