@@ -97,7 +97,10 @@ public final class ShardWriter {
     private var isFinished = false
 
     /// Begins a shard file.
+    /// - Throws: `.invalidArgument`, `.limitExceeded` for options or a schema that cannot be: then nothing is created;
+    ///   `.io` as `AtomicFile` does. An unfinished file that could not be written stays, to be resumed.
     public convenience init(path: String, schema: Schema, options: WriterOptions) throws(ShardError) {
+        do throws(ShardError) { _ = try ShardWriter.start(schema, options) } catch { throw error.with(.init(path: path)) }
         try self.init(sink: try AtomicFile(path: path), schema: schema, options: options)
     }
 
@@ -107,16 +110,12 @@ public final class ShardWriter {
         self.schema = schema
         vocabularySizes = schema.columns.indices.map { schema.vocabularySize(of: $0) }
         self.options = options
-        rowsPerGroup = try options.rowsPerGroup(for: schema)
-        schemaBytes = schema.serialized()
-        guard schemaBytes.count <= Limits.maximumSchemaByteCount else {
-            throw .limitExceeded("a schema of \(schemaBytes.count) bytes")
-        }
-        header = FileHeader(schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
+        let start: [UInt8]
+        (header, schemaBytes, start) = try ShardWriter.start(schema, options)
+        rowsPerGroup = header.rowsPerGroup
         rowCount = 0
         planes = ShardWriter.emptyPlanes(schema)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
-        let start = ShardWriter.start(header, schemaBytes)
         position = UInt64(start.count)
         try sink.write(start)
     }
@@ -124,17 +123,18 @@ public final class ShardWriter {
     /// Goes on with the unfinished file of a writer that was killed, behind its last complete row group.
     ///
     /// `rowCount` says with which row to go on. The schema and the options must be those of the first writer.
-    /// - Throws: `.schemaMismatch` if they are not; `.corrupt` if the start of the file is damaged; `.io` if there is
-    ///   no unfinished file, or a file has the final name already.
+    /// - Throws: `.schemaMismatch` if they are not; `.corrupt` if the start of the file is damaged, or anything that is
+    ///   not of the last row group; `.io` if there is no unfinished file, another writer has it, or a file has the final
+    ///   name already; what else kept the file from being read. The file is then as it was.
     public init(resuming path: String, schema: Schema, options: WriterOptions) throws(ShardError) {
         self.schema = schema
         vocabularySizes = schema.columns.indices.map { schema.vocabularySize(of: $0) }
         self.options = options
-        rowsPerGroup = try options.rowsPerGroup(for: schema)
-        schemaBytes = schema.serialized()
-        header = FileHeader(
-            schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
-        let start = ShardWriter.start(header, schemaBytes)
+        let start: [UInt8]
+        do throws(ShardError) { (header, schemaBytes, start) = try ShardWriter.start(schema, options) } catch {
+            throw error.with(.init(path: path))
+        }
+        rowsPerGroup = header.rowsPerGroup
         // Locked before it is read.
         let file = try AtomicFile(resuming: path)
         let kept = try CommittedPart(partPath: file.partPath, schema: schema, header: header, start: start)
@@ -150,17 +150,34 @@ public final class ShardWriter {
     }
 
     /// What every shard begins with: header, schema and padding.
-    private static func start(_ header: FileHeader, _ schemaBytes: [UInt8]) -> [UInt8] {
+    private static func start(
+        _ schema: Schema, _ options: WriterOptions
+    ) throws(ShardError) -> (header: FileHeader, schemaBytes: [UInt8], start: [UInt8]) {
+        let rowsPerGroup = try options.rowsPerGroup(for: schema)
+        let schemaBytes = schema.serialized()
+        guard schemaBytes.count <= Limits.maximumSchemaByteCount else {
+            throw .limitExceeded("a schema of \(schemaBytes.count) bytes")
+        }
+        let header = FileHeader(
+            schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
         var start = header.serialized()
         start.append(contentsOf: schemaBytes)
         start.append(zeros: pad64(schemaBytes.count) - schemaBytes.count)
-        return start
+        return (header, schemaBytes, start)
     }
 
     private static func emptyPlanes(_ schema: Schema) -> [[Plane]] {
         schema.columns.indices.map { column in
             Array(repeating: Plane(type: schema.columns[column].type), count: schema.variantCount(of: column))
         }
+    }
+
+    /// Gives the shard up, and removes the unfinished file if the sink is an `AtomicFile`; nothing more can be written.
+    /// Does nothing behind `finish`, also one that failed while it gave the complete file its name.
+    public func discard() {
+        guard !isFinished else { return }
+        if failure == nil { failure = ShardError.invalidArgument("the shard was discarded").with(.init(path: sink.path)) }
+        (sink as? AtomicFile)?.discard()
     }
 
     // MARK: Rows
@@ -172,11 +189,7 @@ public final class ShardWriter {
         guard value.count <= Limits.maximumCellByteCount else {
             throw ShardError.limitExceeded("a cell of \(value.count) bytes").with(context(column, variant))
         }
-        guard value.count <= maximumGroupByteCount - bufferedByteCount else {
-            throw ShardError.limitExceeded(
-                "the row group would hold more than \(maximumGroupByteCount) bytes; finish this shard, and give its followers fewer than \(rowsPerGroup) rows a row group"
-            ).with(context(column, variant))
-        }
+        try checkRoom(for: value.count, column, variant)
         do throws(ShardError) {
             try CellValue.check(value, type: schema.columns[column].type)
             if let vocabularySize = vocabularySizes[column] {
@@ -196,12 +209,25 @@ public final class ShardWriter {
     }
 
     /// Sets a cell of the open row to have no value: never there, or lost to damage.
+    /// - Throws: as `set` does.
     public func setMissing(_ state: CellState = .absent, column: Int, variant: Int = 0) throws(ShardError) {
         try checkOpen(column: column, variant: variant)
         guard state != .present, column != schema.rowIDColumn else {
             throw ShardError.invalidArgument("this cell needs a value").with(context(column, variant))
         }
+        // The cell of a tensor takes its place all the same.
+        let byteCount = schema.columns[column].type.cellByteCount ?? 0
+        try checkRoom(for: byteCount, column, variant)
         planes[column][variant].append(missing: state)
+        bufferedByteCount += byteCount
+    }
+
+    private func checkRoom(for byteCount: Int, _ column: Int, _ variant: Int) throws(ShardError) {
+        guard byteCount <= maximumGroupByteCount - bufferedByteCount else {
+            throw ShardError.limitExceeded(
+                "the row group would hold more than \(maximumGroupByteCount) bytes; finish this shard, and give its followers fewer than \(rowsPerGroup) rows a row group"
+            ).with(context(column, variant))
+        }
     }
 
     private func context(_ column: Int, _ variant: Int) -> ShardError.Context {
@@ -244,9 +270,7 @@ public final class ShardWriter {
     public func discardRow() {
         for column in planes.indices {
             for variant in planes[column].indices where planes[column][variant].rowCount > bufferedRows {
-                if planes[column][variant].states[bufferedRows] == .present {
-                    bufferedByteCount -= planes[column][variant].range(of: bufferedRows).count
-                }
+                bufferedByteCount -= planes[column][variant].range(of: bufferedRows).count
                 planes[column][variant].removeLast()
             }
         }
@@ -350,7 +374,8 @@ public final class ShardWriter {
                 throw ShardError.invalidArgument("a row is open; end it or discard it").with(context(column, variant))
             }
         }
-        let footer = try writeEnd()
+        let footer: Footer
+        do throws(ShardError) { footer = try writeEnd() } catch { throw error.with(.init(path: sink.path)) }
         isFinished = true
         return footer
     }

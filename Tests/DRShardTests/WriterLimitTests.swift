@@ -1,5 +1,7 @@
 import DRShard
 import DRShardFormat
+import Foundation
+import TestSupport
 import Testing
 
 /// A sink that keeps nothing.
@@ -39,4 +41,64 @@ private final class NoSink: ByteSink {
     }
     try writer.set([1, 2, 3, 4], column: 0)
     #expect(throws: ShardError.limitExceeded("")) { try writer.set(String(repeating: "t", count: 97), column: 2) }
+}
+
+@Test func missingCellsOfTensorsCountAgainstTheBytesOfARowGroup() throws {
+    let shard = try SmallShard()
+    var options = shard.options
+    options.maximumGroupByteCount = 14
+    let writer = try ShardWriter(sink: NoSink(), schema: shard.schema, options: options)
+    for _ in 0..<3 {
+        try writer.set([1, 2, 3, 4], column: 0)
+        try writer.setMissing(column: 1, variant: 0)
+        try writer.setMissing(column: 2)
+        #expect(throws: ShardError.limitExceeded("")) { try writer.setMissing(column: 1, variant: 1) }
+        #expect(throws: ShardError.limitExceeded("")) { try writer.set([1, 2, 3, 4, 5, 6], column: 1, variant: 1) }
+        writer.discardRow()
+    }
+}
+
+@Test func badOptionsLeaveNoFile() throws {
+    let shard = try SmallShard()
+    let folder = try TemporaryFolder()
+    for rows in [0, Limits.maximumRowsPerGroup + 1] {
+        var options = shard.options
+        options.rowsPerGroup = rows
+        let error = #expect(throws: ShardError.self) {
+            try ShardWriter(path: folder.file("a.drs"), schema: shard.schema, options: options)
+        }
+        #expect(error?.code == .invalidArgument && error?.context.path == folder.file("a.drs"))
+    }
+    // A schema of more bytes than a reader takes.
+    var metadata = SchemaMetadata()
+    metadata.provenance = [Note(key: "k", value: String(repeating: "v", count: Limits.maximumSchemaByteCount))]
+    let schema = try Schema(axes: shard.schema.axes, columns: shard.schema.columns, metadata: metadata)
+    #expect(throws: ShardError.limitExceeded("")) {
+        try ShardWriter(path: folder.file("a.drs"), schema: schema, options: shard.options)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+}
+
+@Test func discardedShardLeavesNoFileAndTakesNothingMore() throws {
+    let shard = try SmallShard()
+    let folder = try TemporaryFolder()
+    let writer = try ShardWriter(path: folder.file("a.drs"), schema: shard.schema, options: shard.options)
+    try SmallShard.append(shard.rows[...], to: writer)
+    writer.discard()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+    #expect(throws: ShardError.invalidArgument("")) { try writer.set([1, 2, 3, 4], column: 0) }
+    #expect(throws: ShardError.invalidArgument("")) { try writer.finish() }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+    let finished = try ShardWriter(path: folder.file("b.drs"), schema: shard.schema, options: shard.options)
+    try finished.finish()
+    finished.discard()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["b.drs"])
+}
+
+@Test func errorsOfNotesNameTheFile() throws {
+    let shard = try SmallShard()
+    let writer = try ShardWriter(sink: NoSink(), schema: shard.schema, options: shard.options)
+    writer.notes = [Note(key: String(repeating: "k", count: 65_536), value: "")]
+    let error = #expect(throws: ShardError.self) { try writer.finish() }
+    #expect(error?.context.path == "nowhere")
 }
