@@ -6,10 +6,10 @@ public struct WriterOptions: Sendable {
     public var shardTag: UInt64
     /// Rows of a row group; nil: chosen from the budgets.
     public var rowsPerGroup: Int?
-    /// Bytes of values, images aside, that a row group should have: what the writer holds in memory.
+    /// Bytes of values, images aside, that a row group should have: most of what the writer holds in memory.
     public var groupByteBudget = 128 << 20
     /// The same for columns of role image that hold bytes.
-    public var imageByteBudget = 512 << 20
+    public var imageByteBudget = 256 << 20
     /// What a row group may hold at most, where values are larger than was expected; nil: four times the budgets.
     public var maximumGroupByteCount: Int?
     /// Codec of a column by its number; others by the column's type.
@@ -60,8 +60,14 @@ public struct WriterOptions: Sendable {
 
 /// Writes one shard, row by row, front to back.
 ///
-/// Memory: the values of one row group (by default about 128 MiB, and 512 MiB of images: see `WriterOptions`), and one page. A row group is on disk when it is full, so
-/// a writer that is killed loses the open one at most: `init(resuming:)` goes on behind the others.
+/// Memory: the values of one row group, which are about the budgets of `WriterOptions` (by default 128 MiB, and 256 MiB
+/// of images) where values are as large as was expected, and `maximumGroupByteCount` at most. Arrays of tensors grow to a
+/// row group's size and no further; those of other types double, so that they may hold twice their bytes, and while one
+/// of them grows three times. Besides, 5 bytes a cell, 8 more where its type has no size; 16 bytes to about 50 for each
+/// row of the whole shard, for its id; and one page, plain and compressed: about 2 MiB, or twice the largest cell.
+///
+/// A row group is on disk when it is full, so that a writer that is killed loses the open one at most:
+/// `init(resuming:)` goes on behind the others.
 /// Without `finish()` no file appears under the final name. A writer that threw in `write` stays failed.
 /// One writer belongs to one thread.
 public final class ShardWriter {
@@ -114,7 +120,7 @@ public final class ShardWriter {
         (header, schemaBytes, start) = try ShardWriter.start(schema, options)
         rowsPerGroup = header.rowsPerGroup
         rowCount = 0
-        planes = ShardWriter.emptyPlanes(schema)
+        planes = ShardWriter.emptyPlanes(schema, rowsPerGroup: rowsPerGroup)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         position = UInt64(start.count)
         try sink.write(start)
@@ -143,7 +149,7 @@ public final class ShardWriter {
         rowCount = groups.reduce(0) { $0 + $1.rowCount }
         position = kept.end
         seenIDs = kept.rowIDTerms
-        planes = ShardWriter.emptyPlanes(schema)
+        planes = ShardWriter.emptyPlanes(schema, rowsPerGroup: rowsPerGroup)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         sink = file
         if position == 0 { try write(start) }
@@ -166,9 +172,11 @@ public final class ShardWriter {
         return (header, schemaBytes, start)
     }
 
-    private static func emptyPlanes(_ schema: Schema) -> [[Plane]] {
+    private static func emptyPlanes(_ schema: Schema, rowsPerGroup: Int) -> [[Plane]] {
         schema.columns.indices.map { column in
-            Array(repeating: Plane(type: schema.columns[column].type), count: schema.variantCount(of: column))
+            Array(
+                repeating: Plane(type: schema.columns[column].type, maximumRowCount: rowsPerGroup),
+                count: schema.variantCount(of: column))
         }
     }
 

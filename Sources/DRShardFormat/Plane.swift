@@ -11,15 +11,31 @@ package struct Plane {
     package private(set) var sums: [UInt32] = []
     package private(set) var missingCount = 0
 
-    package init(type: ColumnType) {
+    /// The rows that its arrays have room for.
+    private var roomRowCount = 0
+    private let maximumRowCount: Int
+
+    /// - Parameter maximumRowCount: of the row group: arrays of cells grow to this size, and not beyond by doubling.
+    package init(type: ColumnType, maximumRowCount: Int) {
         self.type = type
         cellByteCount = type.cellByteCount
+        self.maximumRowCount = maximumRowCount
     }
 
     package var rowCount: Int { states.count }
 
+    /// Makes room for the next row: in steps, for shards that have few rows.
+    private mutating func makeRoom() {
+        guard states.count == roomRowCount, roomRowCount < maximumRowCount else { return }
+        roomRowCount = min(maximumRowCount, max(64, 2 * roomRowCount))
+        if let cellByteCount { bytes.reserveCapacity(roomRowCount * cellByteCount) } else { ends.reserveCapacity(roomRowCount) }
+        states.reserveCapacity(roomRowCount)
+        sums.reserveCapacity(roomRowCount)
+    }
+
     /// Adds a value, which the caller has checked against the type.
     package mutating func append(_ value: Span<UInt8>) {
+        makeRoom()
         // SAFETY: the bytes are only copied, inside the closure.
         unsafe value.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
         if cellByteCount == nil { ends.append(bytes.count) }
@@ -28,6 +44,7 @@ package struct Plane {
     }
 
     package mutating func append(missing state: CellState) {
+        makeRoom()
         if let cellByteCount { bytes.append(zeros: cellByteCount) } else { ends.append(bytes.count) }
         states.append(state)
         sums.append(0)

@@ -102,3 +102,19 @@ private final class NoSink: ByteSink {
     let error = #expect(throws: ShardError.self) { try writer.finish() }
     #expect(error?.context.path == "nowhere")
 }
+
+@Test func planesOfTensorsHoldNoMoreThanARowGroup() {
+    // Behind each of these numbers, doubling would begin again.
+    for rowCount in [1, 65, 1100, 5000] {
+        var plane = Plane(type: .tensor(.u8, dims: [1000]), maximumRowCount: rowCount)
+        let cell = [UInt8](repeating: 7, count: 1000)
+        for row in 0..<rowCount {
+            if row % 3 == 0 { plane.append(missing: .absent) } else { plane.append(cell.span) }
+        }
+        #expect(plane.bytes.count == rowCount * 1000)
+        #expect(plane.bytes.capacity < rowCount * 1000 + 10_000, "\(rowCount) rows")
+    }
+    var plane = Plane(type: .tensor(.u8, dims: [1000]), maximumRowCount: 1 << 20)
+    plane.append(missing: .lost)
+    #expect(plane.bytes.capacity < 200_000, "one row of a large row group")
+}
