@@ -118,20 +118,22 @@ extension Augmentation {
     }
 
     /// The canonical value: equal records have equal bytes.
-    public func serialized() -> [UInt8] {
+    /// - Throws: `.invalidArgument` for an item that has no bytes: more than 255 operations or bytes of a partner's id,
+    ///   another number than 4 of places or factors of a colour jitter, a null item of an unknown kind.
+    public func serialized() throws(ShardError) -> [UInt8] {
         var bytes: [UInt8] = []
-        for item in items { Augmentation.append(item, to: &bytes) }
+        for item in items { try Augmentation.append(item, to: &bytes) }
         return bytes
     }
 
-    private static func append(_ item: Item, to bytes: inout [UInt8]) {
+    private static func append(_ item: Item, to bytes: inout [UInt8]) throws(ShardError) {
         switch item {
         case .crop(let box):
             bytes.append(1)
             for number in [box.top, box.left, box.height, box.width] { bytes.append(i32: number) }
         case .randAugment(let operations):
             bytes.append(2)
-            bytes.append(UInt8(operations.count))
+            bytes.append(try byte(operations.count, of: "operations"))
             for operation in operations {
                 bytes.append(operation.operation)
                 bytes.append(f64: operation.magnitude)
@@ -143,18 +145,21 @@ extension Augmentation {
             bytes.append(4)
             for number in [x, y, height, width] { bytes.append(i32: number) }
         case .colorJitter(let order, let factors):
+            guard order.count == 4, factors.count == 4 else {
+                throw .invalidArgument("augmentation record: \(order.count) places and \(factors.count) factors of a colour jitter, which has 4")
+            }
             bytes.append(5)
             bytes.append(contentsOf: order)
             for factor in factors { bytes.append(f64: factor) }
         case .mixup(let lambda, let partner):
             bytes.append(6)
             bytes.append(f64: lambda)
-            append(partner: partner, to: &bytes)
+            try append(partner: partner, to: &bytes)
         case .cutmix(let lambda, let x1, let y1, let x2, let y2, let partner):
             bytes.append(7)
             bytes.append(f64: lambda)
             for number in [x1, y1, x2, y2] { bytes.append(i32: number) }
-            append(partner: partner, to: &bytes)
+            try append(partner: partner, to: &bytes)
         case .randomCrop(let top, let left):
             bytes.append(8)
             bytes.append(i32: top)
@@ -163,12 +168,22 @@ extension Augmentation {
             bytes.append(9)
             bytes.append(i32: size)
         case .null(let kind):
+            guard kindNames[Int(kind)] != nil else {
+                throw .invalidArgument("augmentation record: null item of kind \(kind)")
+            }
             bytes.append(kind | 0x80)
         }
     }
 
-    private static func append(partner: [UInt8], to bytes: inout [UInt8]) {
-        bytes.append(UInt8(partner.count))
+    private static func byte(_ count: Int, of what: String) throws(ShardError) -> UInt8 {
+        guard let byte = UInt8(exactly: count) else {
+            throw .invalidArgument("augmentation record: \(count) \(what), at most 255 are possible")
+        }
+        return byte
+    }
+
+    private static func append(partner: [UInt8], to bytes: inout [UInt8]) throws(ShardError) {
+        bytes.append(try byte(partner.count, of: "bytes of a partner's id"))
         bytes.append(contentsOf: partner)
     }
 }

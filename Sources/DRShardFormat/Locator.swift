@@ -34,13 +34,15 @@ public struct Locator: Hashable, Sendable {
     }
 
     /// The canonical value.
-    public func serialized() -> [UInt8] {
+    /// - Throws: `.invalidArgument` for a SHA-256 that does not have 32 bytes.
+    public func serialized() throws(ShardError) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(u64: position)
         bytes.append(u64: byteCount)
         switch hash {
         case .none: bytes.append(0)
         case .sha256(let digest):
+            guard digest.count == 32 else { throw .invalidArgument("locator: a SHA-256 of \(digest.count) bytes") }
             bytes.append(1)
             bytes.append(contentsOf: digest)
         case .crc32c(let sum):

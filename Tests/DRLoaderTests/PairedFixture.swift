@@ -76,7 +76,8 @@ struct PairedFixture {
         var random = random(cell)
         switch cell.column {
         case Self.uid: return Array(SHA256.digest(Array("row \(cell.row)".utf8)).prefix(16))
-        case Self.augmentation: return augmentation(cell).serialized()
+        // A crop always has bytes.
+        case Self.augmentation: return (try? augmentation(cell).serialized()) ?? []
         case Self.realTokens, Self.syntheticTokens:
             guard cell.row != badTokenRow else { return [1, 0, 0, 0xC1] }
             return tokens(cell).flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }

@@ -22,7 +22,7 @@ import Testing
     @Test func everyItemComesBackAloneAndBesideOthers() throws {
         for (item, byteCount) in Self.items {
             let record = Augmentation(items: [item])
-            let bytes = record.serialized()
+            let bytes = try record.serialized()
             #expect(bytes.count == byteCount, "\(item)")
             // Compared as bytes too, since a NaN is not equal to itself.
             #expect(try Augmentation(parsing: bytes).serialized() == bytes, "\(item)")
@@ -33,7 +33,7 @@ import Testing
             }
         }
         let all = Augmentation(items: Self.items.map(\.item))
-        #expect(try Augmentation(parsing: all.serialized()) == all)
+        #expect(try Augmentation(parsing: try all.serialized()) == all)
         #expect(try Augmentation(parsing: []).items == [])
     }
 
@@ -46,7 +46,7 @@ import Testing
         #expect(record.crop == .init(top: 14, left: 347, height: 370, width: 427))
         #expect(record.operations.map(\.operation) == [0, 6])
         #expect(record.operations.map(\.magnitude) == [0, 0.26999998092651367])
-        #expect(record.serialized() == bytes)
+        #expect(try record.serialized() == bytes)
     }
 
     @Test func unknownItemsAreUnsupportedAlsoWhenNull() {
@@ -61,6 +61,20 @@ import Testing
         }
     }
 
+    @Test func itemsThatHaveNoBytesAreRefused() {
+        let four: [UInt8] = [0, 1, 2, 3]
+        let long = [UInt8](repeating: 0, count: 256)
+        let items: [Augmentation.Item] = [
+            .randAugment((0..<256).map { .init(operation: 0, magnitude: Double($0)) }),
+            .mixup(lambda: 1, partner: long), .cutmix(lambda: 1, x1: 1, y1: 2, x2: 3, y2: 4, partner: long),
+            .colorJitter(order: [0, 1, 2], factors: [1, 2, 3, 4]), .colorJitter(order: four, factors: [1, 2, 3, 4, 5]),
+            .null(kind: 0), .null(kind: 10), .null(kind: 0x81), .null(kind: 255),
+        ]
+        for item in items {
+            #expect(throws: ShardError.invalidArgument(""), "\(item)") { try Augmentation(items: [item]).serialized() }
+        }
+    }
+
     @Test func skippedOperationsAreNotThere() {
         let record = Augmentation(items: [.null(kind: 1), .null(kind: 2)])
         #expect(record.crop == nil && record.operations == [])
@@ -72,7 +86,7 @@ import Testing
         for hash in [Locator.Hash.none, .sha256(Array(0..<32)), .crc32c(0xA1B2_C3D4)] {
             for container in ["", "a/0.tar", "日本 🙂\u{0}"] {
                 let locator = Locator(container: container, position: .max, byteCount: 1 << 40, hash: hash)
-                let bytes = locator.serialized()
+                let bytes = try locator.serialized()
                 #expect(try Locator(parsing: bytes) == locator)
                 for count in 0..<bytes.count - container.utf8.count {
                     #expect(throws: ShardError.corrupt(""), "\(count) bytes") {
@@ -83,10 +97,17 @@ import Testing
         }
     }
 
-    @Test func bytesAreThoseOfTheText() {
+    @Test func bytesAreThoseOfTheText() throws {
         let locator = Locator(container: "c", position: 1, byteCount: 0x0203, hash: .crc32c(0xA1B2_C3D4))
         let numbers: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 0, 0]
-        #expect(locator.serialized() == numbers + [2, 0xD4, 0xC3, 0xB2, 0xA1, 0x63])
+        #expect(try locator.serialized() == numbers + [2, 0xD4, 0xC3, 0xB2, 0xA1, 0x63])
+    }
+
+    @Test func hashOfOtherLengthIsRefused() {
+        for count in [0, 31, 33] {
+            let locator = Locator(container: "c", position: 1, byteCount: 2, hash: .sha256(Array(repeating: 1, count: count)))
+            #expect(throws: ShardError.invalidArgument("")) { try locator.serialized() }
+        }
     }
 
     // R-TYPE-2, R-NOTE-5

@@ -32,29 +32,29 @@ struct MiniatureData {
                 Column(name: "place", role: .image, type: .locator),
             ], metadata: metadata)
         var random = SeededGenerator(seed: seed)
-        for row in 0..<rowCount { rows.append(makeRow(row, dims: dims, absence: absence, &random)) }
+        for row in 0..<rowCount { rows.append(try makeRow(row, dims: dims, absence: absence, &random)) }
     }
 
-    private func makeRow(_ row: Int, dims: Int, absence: Bool, _ random: inout SeededGenerator) -> [[[UInt8]?]] {
+    private func makeRow(_ row: Int, dims: Int, absence: Bool, _ random: inout SeededGenerator) throws -> [[[UInt8]?]] {
         func bytes(_ count: Int, _ random: inout SeededGenerator) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
         func words(_ random: inout SeededGenerator) -> [UInt8] {
             let list = ["dog", "cat", "naïve", "日本", "🙂", "\"x\"", "\\", "a\tb"]
             return Array((0..<Int.random(in: 0...9, using: &random)).map { _ in list[Int.random(in: 0..<list.count, using: &random)] }.joined(separator: " ").utf8)
         }
-        return schema.columns.indices.map { column in
-            (0..<schema.variantCount(of: column)).map { variant in
+        return try schema.columns.indices.map { column in
+            try (0..<schema.variantCount(of: column)).map { variant in
                 if absence, column != Self.uid, Int.random(in: 0..<11, using: &random) == 0 { return nil }
                 switch column {
                 case Self.uid: return SHA256.digest(Array("row \(row)".utf8)).prefix(16) + []
                 case Self.views: return bytes(dims * 2, &random)
                 case Self.parameters:
                     let box = Augmentation.Box(top: Int32.random(in: 0...900, using: &random), left: 1, height: 20, width: 300)
-                    return Augmentation(items: [.crop(box), .randAugment([.init(operation: 6, magnitude: 0.25)])]).serialized()
+                    return try Augmentation(items: [.crop(box), .randAugment([.init(operation: 6, magnitude: 0.25)])]).serialized()
                 case Self.text, Self.url: return words(&random)
                 case Self.tokens: return bytes(2 * Int.random(in: 0...30, using: &random), &random)
                 case Self.blob: return bytes(row % 50 == 0 ? 9000 : 3, &random)
                 case Self.size: return bytes(8, &random)
-                default: return Locator(container: "a/\(row).tar", position: 512, byteCount: UInt64(row), hash: .none).serialized()
+                default: return try Locator(container: "a/\(row).tar", position: 512, byteCount: UInt64(row), hash: .none).serialized()
                 }
             }
         }

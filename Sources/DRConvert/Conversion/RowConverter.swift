@@ -30,7 +30,7 @@ struct RowConverter {
         }
         if let url = sample.url { try writer.set(url, column: columns.url) } else { try writer.setMissing(column: columns.url) }
         for view in 0..<layout.viewCount {
-            try writer.set(sample.augmentations[view].serialized(), column: columns.augmentation, variant: view)
+            try writer.set(try sample.augmentations[view].serialized(), column: columns.augmentation, variant: view)
             let row = views[view]
             try writer.set(row.span, column: columns.imageEmbedding, variant: view)
         }
@@ -117,7 +117,7 @@ struct RowConverter {
             let container = caption.tar.split(separator: "/").last.map(String.init) ?? caption.tar
             let hash = image.map { Locator.Hash.crc32c(crc32c($0)) } ?? .none
             let locator = Locator(container: container, position: place.position, byteCount: UInt64(place.byteCount), hash: hash)
-            try writer.set(locator.serialized(), column: column)
+            try writer.set(try locator.serialized(), column: column)
         } else {
             try writer.set(image ?? [], column: column)
         }
