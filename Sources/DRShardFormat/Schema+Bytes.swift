@@ -11,7 +11,11 @@ extension Schema {
         for bytes in record.all(1) { axes.append(try Axis(parsing: bytes)) }
         var columns: [Column] = []
         for bytes in record.all(2) { columns.append(try Column(parsing: bytes)) }
-        try self.init(axes: axes, columns: columns, metadata: try SchemaMetadata(record))
+        let metadata = try SchemaMetadata(record)
+        do throws(ShardError) { try self.init(axes: axes, columns: columns, metadata: metadata) } catch {
+            // What would be a caller's mistake is damage in a file.
+            throw error.code == .invalidArgument ? .corrupt(error.reason) : error
+        }
     }
 
     /// The bytes of this schema: equal schemas have equal bytes.

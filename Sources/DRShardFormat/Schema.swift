@@ -74,16 +74,16 @@ public struct Schema: Hashable, Sendable {
     /// The number of the row id's column.
     public let rowIDColumn: Int
 
-    /// - Throws: `.corrupt` with the rule that is broken, `.limitExceeded` for sizes above the format's.
+    /// - Throws: `.invalidArgument` with the rule that is broken, `.limitExceeded` for sizes above the format's.
     public init(axes: [Axis], columns: [Column], metadata: SchemaMetadata = SchemaMetadata()) throws(ShardError) {
         try Schema.check(axes: axes, columns: columns)
         try metadata.check(axes: axes, columns: columns)
         let ids = columns.indices.filter { columns[$0].role == .rowID }
         guard ids.count == 1, let id = ids.first else {
-            throw .corrupt("schema: \(ids.count) columns of role row_id, where there must be one")
+            throw .invalidArgument("schema: \(ids.count) columns of role row_id, where there must be one")
         }
         guard case .tensor(.u8, let dims) = columns[id].type, dims.count == 1, columns[id].axis == nil else {
-            throw .corrupt("schema: the row id must be a tensor of u8 with one dimension and no axis")
+            throw .invalidArgument("schema: the row id must be a tensor of u8 with one dimension and no axis")
         }
         self.axes = axes
         self.columns = columns
@@ -113,20 +113,20 @@ public struct Schema: Hashable, Sendable {
         try checkNames(axes.map(\.name), of: "axes")
         try checkNames(columns.map(\.name), of: "columns")
         for (i, axis) in axes.enumerated() {
-            guard axis.count >= 1 else { throw .corrupt("axis \"\(axis.name)\": no variants") }
+            guard axis.count >= 1 else { throw .invalidArgument("axis \"\(axis.name)\": no variants") }
             guard axis.count <= Limits.maximumVariants else {
                 throw .limitExceeded("axis \"\(axis.name)\": \(axis.count) variants")
             }
             if let column = axis.definingColumn {
                 guard columns.indices.contains(column), columns[column].axis == i else {
-                    throw .corrupt("axis \"\(axis.name)\": its defining column \(column) does not have this axis")
+                    throw .invalidArgument("axis \"\(axis.name)\": its defining column \(column) does not have this axis")
                 }
             }
         }
         for column in columns {
             try check(column.type, of: column.name)
             if let axis = column.axis, !axes.indices.contains(axis) {
-                throw .corrupt("column \"\(column.name)\": axis \(axis) of \(axes.count)")
+                throw .invalidArgument("column \"\(column.name)\": axis \(axis) of \(axes.count)")
             }
         }
     }
@@ -136,7 +136,7 @@ public struct Schema: Hashable, Sendable {
         guard dims.count <= Limits.maximumDims else { throw .limitExceeded("column \"\(name)\": \(dims.count) dims") }
         var byteCount = element.byteCount
         for dim in dims {
-            guard dim >= 1 else { throw .corrupt("column \"\(name)\": a dim of \(dim)") }
+            guard dim >= 1 else { throw .invalidArgument("column \"\(name)\": a dim of \(dim)") }
             let (product, overflow) = byteCount.multipliedReportingOverflow(by: dim)
             guard !overflow, product <= Limits.maximumCellByteCount else {
                 throw .limitExceeded("column \"\(name)\": a cell above \(Limits.maximumCellByteCount) bytes")
@@ -148,7 +148,7 @@ public struct Schema: Hashable, Sendable {
     private static func checkNames(_ names: [String], of what: String) throws(ShardError) {
         for name in names {
             guard !name.isEmpty, name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-                throw .corrupt("schema: a name of \(what) is empty or has control characters")
+                throw .invalidArgument("schema: a name of \(what) is empty or has control characters")
             }
             guard name.utf8.count <= Limits.maximumNameByteCount else {
                 throw .limitExceeded("schema: a name of \(what) has \(name.utf8.count) bytes")
@@ -156,7 +156,7 @@ public struct Schema: Hashable, Sendable {
         }
         // By bytes, since Swift takes different spellings of one text as equal.
         guard Set(names.map { Array($0.utf8) }).count == names.count else {
-            throw .corrupt("schema: two \(what) have the same name")
+            throw .invalidArgument("schema: two \(what) have the same name")
         }
     }
 }

@@ -141,40 +141,40 @@ public struct SchemaMetadata: Hashable, Sendable {
     func check(axes: [Axis], columns: [Column]) throws(ShardError) {
         for column in columns {
             if let tokenizer = column.tokenizer, !tokenizers.indices.contains(tokenizer) {
-                throw .corrupt("column \"\(column.name)\": tokenizer \(tokenizer) of \(tokenizers.count)")
+                throw .invalidArgument("column \"\(column.name)\": tokenizer \(tokenizer) of \(tokenizers.count)")
             }
         }
         for teacher in teachers {
             for slice in teacher.slices { try check(slice, of: teacher.name, columns: columns) }
-            guard teacher.weightsSHA256?.count ?? 32 == 32 else { throw .corrupt("teacher \"\(teacher.name)\": a SHA-256 has 32 bytes") }
+            guard teacher.weightsSHA256?.count ?? 32 == 32 else { throw .invalidArgument("teacher \"\(teacher.name)\": a SHA-256 has 32 bytes") }
         }
         for tokenizer in tokenizers where tokenizer.vocabularySHA256.count != 32 {
-            throw .corrupt("tokenizer \"\(tokenizer.name)\": a SHA-256 has 32 bytes")
+            throw .invalidArgument("tokenizer \"\(tokenizer.name)\": a SHA-256 has 32 bytes")
         }
         for captioner in captioners where !axes.indices.contains(captioner.axis) {
-            throw .corrupt("captioner \"\(captioner.name)\": axis \(captioner.axis) of \(axes.count)")
+            throw .invalidArgument("captioner \"\(captioner.name)\": axis \(captioner.axis) of \(axes.count)")
         }
         for (before, after) in zip(operations, operations.dropFirst()) where before.operation >= after.operation {
-            throw .corrupt("operation table: number \(after.operation) stands behind \(before.operation)")
+            throw .invalidArgument("operation table: number \(after.operation) stands behind \(before.operation)")
         }
         for entry in operations {
-            if entry.magnitudes.contains(where: \.isNaN) { throw .corrupt("operation table: a magnitude of \"\(entry.name)\" is NaN") }
+            if entry.magnitudes.contains(where: \.isNaN) { throw .invalidArgument("operation table: a magnitude of \"\(entry.name)\" is NaN") }
             for (before, after) in zip(entry.magnitudes, entry.magnitudes.dropFirst()) where !(before < after) {
-                throw .corrupt("operation table: magnitudes of \"\(entry.name)\" do not ascend")
+                throw .invalidArgument("operation table: magnitudes of \"\(entry.name)\" do not ascend")
             }
         }
         for shared in side?.axes ?? [] where !axes.indices.contains(shared.axis) {
-            throw .corrupt("side: axis \(shared.axis) of \(axes.count)")
+            throw .invalidArgument("side: axis \(shared.axis) of \(axes.count)")
         }
     }
 
     private func check(_ slice: Teacher.Slice, of teacher: String, columns: [Column]) throws(ShardError) {
         guard columns.indices.contains(slice.column), case .tensor(_, let dims) = columns[slice.column].type else {
-            throw .corrupt("teacher \"\(teacher)\": column \(slice.column) is not a tensor of this schema")
+            throw .invalidArgument("teacher \"\(teacher)\": column \(slice.column) is not a tensor of this schema")
         }
         let count = dims.reduce(1, *)
         guard slice.count >= 1, slice.first >= 0, slice.first <= count, slice.count <= count - slice.first else {
-            throw .corrupt("teacher \"\(teacher)\": its slice lies outside the \(count) elements of a cell")
+            throw .invalidArgument("teacher \"\(teacher)\": its slice lies outside the \(count) elements of a cell")
         }
     }
 }

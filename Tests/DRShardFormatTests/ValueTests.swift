@@ -135,3 +135,33 @@ import Testing
         #expect(throws: ShardError.corrupt("")) { try RaggedUnit.cellRanges([0, 0], cellCount: .max) }
     }
 }
+
+// R-SCHEMA-1
+@Suite struct SchemaMistakeTests {
+    /// The same mistake is the caller's when a schema is made, and the file's when it is parsed.
+    @Test func mistakesOfTheCallerAreInvalidArguments() throws {
+        let id = Column(name: "uid", role: .rowID, type: .tensor(.u8, dims: [4]))
+        let axis = Axis(name: "view", kind: .view, count: 2, exchangeable: .yes)
+        let wrong: [([Axis], [Column])] = [
+            ([], []), ([], [id, id]), ([axis, axis], [id]),
+            ([], [id, Column(name: "a", role: .text, type: .utf8, axis: 0)]),
+            ([], [id, Column(name: "a", role: .tokens, type: .ragged(.u16), tokenizer: 0)]),
+            ([], [id, Column(name: "", role: .text, type: .utf8)]),
+        ]
+        for (axes, columns) in wrong {
+            #expect(throws: ShardError.invalidArgument(""), "\(columns)") { try Schema(axes: axes, columns: columns) }
+        }
+        var bytes = try Schema(axes: [], columns: [id]).serialized()
+        // Another role than that of the row id, by its number.
+        let role = try #require(bytes.indices.first { i in bytes[i] != 0 && Self.isSchemaWithoutID(bytes, i) })
+        bytes[role] = 0
+        #expect(throws: ShardError.corrupt("")) { try Schema(parsing: bytes) }
+    }
+
+    private static func isSchemaWithoutID(_ bytes: [UInt8], _ i: Int) -> Bool {
+        var bytes = bytes
+        bytes[i] = 0
+        do { _ = try Schema(parsing: bytes) } catch { return error.reason.contains("role row_id") }
+        return false
+    }
+}

@@ -122,12 +122,7 @@ struct SetLayout {
         if let tokenizer { metadata.tokenizers = [tokenizer] }
         metadata.operations = RandAugment.table(of: samples)
         metadata.sources = options.sources
-        let schema: Schema
-        do throws(ShardError) { schema = try Schema(axes: axes, columns: list.columns, metadata: metadata) } catch {
-            // The caller's teachers are what can be wrong here.
-            throw .invalidArgument(error.reason)
-        }
-        return (schema, columns)
+        return (try Schema(axes: axes, columns: list.columns, metadata: metadata), columns)
     }
 
     private struct ColumnList {
