@@ -69,7 +69,7 @@ private struct RoleResolver {
 
     private func axisNumber(_ name: String?, kind: Axis.Kind) throws(ShardError) -> Int {
         if let name {
-            guard let axis = schema.axes.firstIndex(where: { $0.name == name }) else {
+            guard let axis = schema.axes.firstIndex(where: { Schema.isSameName($0.name, name) }) else {
                 throw .invalidArgument("there is no axis \"\(name)\"; \(describeAxes)")
             }
             return axis

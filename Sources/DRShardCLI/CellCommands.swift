@@ -24,15 +24,13 @@ struct HeadCommand: ParsableCommand {
 
     func run() throws {
         let set = try DataSet(path: path)
-        let names = set.schema.columns.map(\.name)
-        for name in columns where !names.contains(name) {
-            throw ShardError.invalidArgument("there is no column \"\(name)\"; there are \(names.joined(separator: ", "))")
-        }
+        let wanted = try wantedColumns(set.schema)
         guard rows >= 0, skip >= 0 else { throw ShardError.invalidArgument("--rows and --skip are not negative") }
-        for row in skip..<max(skip, min(set.rowCount, skip + rows)) {
+        let first = min(skip, set.rowCount)
+        for row in first..<first + min(rows, set.rowCount - first) {
             let place = set.locate(row: row)
             try Console.line("row \(row)")
-            for (i, column) in set.schema.columns.enumerated() where columns.isEmpty || columns.contains(column.name) {
+            for (i, column) in set.schema.columns.enumerated() where wanted.contains(i) {
                 let count = set.schema.variantCount(of: i)
                 for v in 0..<count where count == 1 || variant == nil || v == variant {
                     let value = try set.shards[place.shard].value(column: i, row: place.row, variant: v)
@@ -41,6 +39,20 @@ struct HeadCommand: ParsableCommand {
                 }
             }
         }
+    }
+
+    /// The numbers of the columns that are to be shown.
+    private func wantedColumns(_ schema: Schema) throws(ShardError) -> Set<Int> {
+        guard !columns.isEmpty else { return Set(schema.columns.indices) }
+        var wanted: Set<Int> = []
+        for name in columns {
+            guard let column = schema.columnIndex(named: name) else {
+                let names = schema.columns.map(\.name).joined(separator: ", ")
+                throw .invalidArgument("there is no column \"\(name)\"; there are \(names)")
+            }
+            wanted.insert(column)
+        }
+        return wanted
     }
 }
 

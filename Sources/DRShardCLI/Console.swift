@@ -52,6 +52,9 @@ enum Console {
     static func json(_ value: some Encodable) throws(ShardError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        // JSON has no such numbers, but a shard may: they become strings.
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do { try line(String(decoding: try encoder.encode(value), as: UTF8.self)) } catch {
             throw (error as? ShardError) ?? .io("cannot write JSON: \(error)")
         }
@@ -83,12 +86,16 @@ enum Console {
         return unit == 0 ? "\(count) B" : "\(decimal(value, value < 10 ? 2 : 1)) \(units[unit])"
     }
 
-    /// A number with so many decimals.
+    /// A number with so many decimals; from 1e15 on in Swift's own spelling, and "nan", "inf" or "-inf".
     static func decimal(_ value: Double, _ decimals: Int) -> String {
         var scale = 1.0
         for _ in 0..<decimals { scale *= 10 }
         let scaled = (abs(value) * scale).rounded()
-        guard decimals > 0, scaled < 1e15 else { return String(Int(clamping: Int64(value.rounded()))) }
+        guard scaled < 1e15 else {
+            guard !value.isFinite else { return "\(value)" }
+            return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf"
+        }
+        guard decimals > 0 else { return String(Int64(value.rounded())) }
         let digits = String(Int64(scaled))
         let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
         return (value < 0 ? "-" : "") + padded.dropLast(decimals) + "." + padded.suffix(decimals)

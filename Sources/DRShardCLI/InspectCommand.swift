@@ -39,7 +39,7 @@ struct InspectCommand: ParsableCommand {
             var bytes: UInt64
             var rowSetDigest: String
             var contentDigest: String
-            var notes: [String: String]
+            var notes: [SchemaOutput.Pair]
         }
         var rows: Int
         var rowSetDigest: String
@@ -56,7 +56,7 @@ struct InspectCommand: ParsableCommand {
                     tag: hex(shard.header.shardTag), rows: shard.rowCount, rowGroups: shard.footer.groups.count,
                     rowsPerGroup: shard.header.rowsPerGroup, bytes: shard.fileByteCount,
                     rowSetDigest: shard.footer.rowSetDigest.description, contentDigest: hex(shard.footer.contentDigest),
-                    notes: Dictionary(shard.footer.notes.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }))
+                    notes: shard.footer.notes.map { SchemaOutput.Pair(key: $0.key, value: $0.value) })
             }
         }
     }

@@ -49,7 +49,9 @@ struct LoadCommand: ParsableCommand {
         options.plan.tail = short ? .short : .drop
         if embeddingsOnly { options.content = [.rowIDs, .embeddings] }
         let loader = try PairedLoader(dataSet: set, options: options)
-        guard epoch >= 0, epochs >= 1 else { throw ShardError.invalidArgument("--epoch is at least 0, --epochs at least 1") }
+        guard epoch >= 0, epochs >= 1, epochs <= Int.max - epoch else {
+            throw ShardError.invalidArgument("--epoch is at least 0, --epochs at least 1, and their sum at most \(Int.max)")
+        }
         var results: [Result] = []
         for number in epoch..<epoch + epochs {
             let result = try load(loader, epoch: number)

@@ -50,6 +50,21 @@ struct SchemaOutput: Encodable {
         var licence: String
         var reference: String?
     }
+    struct CaptionerOutput: Encodable {
+        var axis: String
+        var name: String
+        var settings: String?
+    }
+    struct SideOutput: Encodable {
+        struct SharedAxis: Encodable {
+            var axis: String
+            var digest: String
+        }
+        var rowSetDigest: String
+        var rows: UInt64
+        var axes: [SharedAxis]
+    }
+    /// A key and its value: of several pairs with one key, all are kept.
     struct Pair: Encodable {
         var key: String
         var value: String
@@ -58,11 +73,12 @@ struct SchemaOutput: Encodable {
     var axes: [AxisOutput]
     var columns: [ColumnOutput]
     var teachers: [TeacherOutput]
-    var captioners: [Pair]
+    var captioners: [CaptionerOutput]
     var tokenizers: [TokenizerOutput]
     var operations: [OperationOutput]
     var sources: [SourceOutput]
     var provenance: [Pair]
+    var side: SideOutput?
 
     init(_ schema: Schema) {
         axes = schema.axes.map { axis in
@@ -85,7 +101,9 @@ struct SchemaOutput: Encodable {
                 slices: teacher.slices.map { .init(column: schema.columns[$0.column].name, first: $0.first, count: $0.count) },
                 weightsSHA256: teacher.weightsSHA256.map(hex))
         }
-        captioners = metadata.captioners.map { Pair(key: schema.axes[$0.axis].name, value: $0.name) }
+        captioners = metadata.captioners.map {
+            CaptionerOutput(axis: schema.axes[$0.axis].name, name: $0.name, settings: $0.settings)
+        }
         tokenizers = metadata.tokenizers.map {
             TokenizerOutput(
                 name: $0.name, vocabularySHA256: hex($0.vocabularySHA256), vocabularySize: $0.vocabularySize,
@@ -94,6 +112,11 @@ struct SchemaOutput: Encodable {
         operations = metadata.operations.map { OperationOutput(operation: $0.operation, name: $0.name, magnitudes: $0.magnitudes) }
         sources = metadata.sources.map { SourceOutput(name: $0.name, licence: $0.licence, reference: $0.reference) }
         provenance = metadata.provenance.map { Pair(key: $0.key, value: $0.value) }
+        side = metadata.side.map { side in
+            SideOutput(
+                rowSetDigest: side.rowSetDigest.description, rows: side.rowCount,
+                axes: side.axes.map { .init(axis: schema.axes[$0.axis].name, digest: $0.digest.description) })
+        }
     }
 }
 
@@ -126,7 +149,10 @@ enum SchemaText {
             let scale = teacher.logitScale.map { ", logit scale \($0)" } ?? ""
             try Console.line("teacher \(teacher.name): \(slices), normalised: \(teacher.normalised)\(scale)")
         }
-        for captioner in output.captioners { try Console.line("captioner of \(captioner.key): \(captioner.value)") }
+        for captioner in output.captioners {
+            let settings = captioner.settings.map { ", settings \($0)" } ?? ""
+            try Console.line("captioner of \(captioner.axis): \(captioner.name)\(settings)")
+        }
         for tokenizer in output.tokenizers {
             try Console.line("tokenizer \(tokenizer.name): \(tokenizer.vocabularySize) ids, context \(tokenizer.contextLength), vocabulary \(tokenizer.vocabularySHA256.prefix(16))...")
         }
@@ -136,5 +162,9 @@ enum SchemaText {
         }
         for source in output.sources { try Console.line("source \(source.name): \(source.licence)") }
         for fact in output.provenance { try Console.line("\(fact.key): \(fact.value)") }
+        if let side = output.side {
+            let axes = side.axes.map { ", axis \($0.axis) \($0.digest)" }.joined()
+            try Console.line("side shard of \(side.rows) rows, row set \(side.rowSetDigest)\(axes)")
+        }
     }
 }

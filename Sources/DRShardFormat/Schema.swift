@@ -96,8 +96,11 @@ public struct Schema: Hashable, Sendable {
         columns[column].axis.map { axes[$0].count } ?? 1
     }
 
-    /// The number of the column with this name.
-    public func columnIndex(named name: String) -> Int? { columns.firstIndex { $0.name == name } }
+    /// The number of the column with this name, byte for byte.
+    public func columnIndex(named name: String) -> Int? { columns.firstIndex { Schema.isSameName($0.name, name) } }
+
+    /// Whether two names have the same bytes. `==` would also take different spellings of one text as equal.
+    package static func isSameName(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
     /// The number of ids of the tokenizer that made a column; nil for other columns.
     package func vocabularySize(of column: Int) -> UInt32? {
