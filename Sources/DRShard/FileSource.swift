@@ -32,7 +32,10 @@ package func systemError(_ doing: String, path: String) -> ShardError {
 /// Opens a regular file for reading.
 private func openForReading(_ path: String) throws(ShardError) -> (descriptor: CInt, byteCount: UInt64) {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw systemError("cannot open it", path: path) }
+    guard descriptor >= 0 else {
+        guard errno == EMFILE || errno == ENFILE else { throw systemError("cannot open it", path: path) }
+        throw ShardError.io("cannot open it: too many open files: raise `ulimit -n`").with(.init(path: path))
+    }
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {
         let error = systemError("cannot read its size", path: path)

@@ -27,6 +27,7 @@ enum Main {
     static func main() {
         // A reader that closes its pipe ends the program by an error of `write`, not by a signal.
         signal(SIGPIPE, SIG_IGN)
+        raiseDescriptorLimit()
         do {
             var command = try DRShardCommand.parseAsRoot()
             try command.run()
@@ -38,13 +39,34 @@ enum Main {
         }
     }
 
+    /// A data set keeps a descriptor open for every shard: 256 or 1,024, the usual soft limits, are soon too few.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        #if canImport(Glibc)
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #else
+            let resource = RLIMIT_NOFILE
+        #endif
+        // SAFETY: both calls use the struct they are given and keep no pointer.
+        guard unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        let hard = limit.rlim_max
+        limit.rlim_cur = hard
+        guard unsafe setrlimit(resource, &limit) != 0 else { return }
+        // Darwin takes no more than this, whatever its hard limit says. If this fails too, the limit stays as it was.
+        limit.rlim_cur = min(hard, 10_240)
+        _ = unsafe setrlimit(resource, &limit)
+    }
+
     private static func finish(_ error: ShardError) -> Never {
+        // What was printed before the error is not lost with it.
+        try? Console.flush()
         if !Console.isClosed { Console.error("drshard: \(error)") }
         exit(ExitStatus.of(error).rawValue)
     }
 
     /// Help and version are no errors; everything else that the argument parser throws is wrong usage.
     private static func finishUsage(_ error: any Error) -> Never {
+        try? Console.flush()
         let code = DRShardCommand.exitCode(for: error)
         if let code = error as? ExitCode { exit(code.rawValue) }
         let message = DRShardCommand.fullMessage(for: error)

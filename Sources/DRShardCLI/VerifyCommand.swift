@@ -6,7 +6,10 @@ struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Check shards: structure, every checksum, all padding.",
-        discussion: "Prints what is wrong, one finding a line: file, row group, column, page, byte position, what.")
+        discussion: """
+            Prints what is wrong, one finding a line: file, row group, column, page, byte position, what. A finding of a \
+            folder says that its shards, each sound, do not belong together.
+            """)
 
     @Argument(help: "Shards, or folders of shards.", completion: .file(extensions: ["drs"]))
     var paths: [String]
@@ -28,16 +31,30 @@ struct VerifyCommand: ParsableCommand {
         let depth: ShardVerifier.Depth = fast ? .fast : decode ? .decode : .full
         var results: [Result] = []
         var errors: [ShardError] = []
+        func add(_ path: String, _ findings: [ShardError]) throws(ShardError) {
+            errors += findings
+            results.append(Result(path: path, findings: findings.map(Finding.init)))
+            if !json { try report(path, findings) }
+        }
         for path in paths {
-            for shard in try DataSet.shardPaths(path) {
+            let shards: [String]
+            do throws(ShardError) { shards = try DataSet.shardPaths(path) } catch {
+                // The other paths are still to be verified.
+                try add(path, [error])
+                continue
+            }
+            var allAreSound = true
+            for shard in shards {
                 let bar = ProgressBar(shard)
                 let findings = ShardVerifier.verify(path: shard, depth: depth) { bar.update($0, of: $1) }
                 bar.end()
-                errors += findings
-                results.append(Result(path: shard, findings: findings.map(Finding.init)))
-                if !json { try report(shard, findings) }
+                allAreSound = allAreSound && findings.isEmpty
+                try add(shard, findings)
             }
-            if errors.isEmpty, let set = try DataSet.shardPaths(path).first, set != path { _ = try DataSet(path: path) }
+            let isFolder = shards != [path]
+            guard isFolder, allAreSound else { continue }
+            // Sound shards may still not belong together.
+            do throws(ShardError) { _ = try DataSet(path: path) } catch { try add(path, [error]) }
         }
         if json { try Console.json(results) }
         try Console.flush()
