@@ -14,6 +14,10 @@ struct ConvertCommand: ParsableCommand {
 
             CLIP's vocabulary is the file bpe_simple_vocab_16e6.txt.gz of the Python package open_clip_torch; \
             without it texts are stored, and no tokens.
+
+            Whether a teacher's embeddings are normalised, and magnitudes that are not in the published recipe, are \
+            taken from the first samples. To add to a set that was converted before, give one of its shards with \
+            --schema-from: shards of one set have one schema.
             """)
 
     @Argument(help: "Tars, or folders of tars.", completion: .file(extensions: ["tar"]))
@@ -36,6 +40,12 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(help: "What to do about bad input: stop, or skip and count it.")
     var onError = ConvertOptions.OnError.stop
+
+    @Option(
+        name: .customLong("schema-from"),
+        help: "A shard whose schema, teachers and licences included, the new shards get, so that they belong to its set.",
+        completion: .file(extensions: ["drs"]))
+    var schemaShard: String?
 
     @Option(
         name: .customLong("teacher"),
@@ -70,6 +80,7 @@ struct ConvertCommand: ParsableCommand {
         options.keepsFloat32 = keepsFloat32
         options.images = images
         options.onError = onError
+        options.schemaShard = schemaShard
         options.teachers = teachers.map(\.slice)
         options.captioner = captioner
         options.sources = licences.map(\.source)

@@ -64,8 +64,8 @@ private func cosine(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double 
                     #expect(Int(crop.top) + Int(crop.height) <= original.height)
                     #expect(Int(crop.left) + Int(crop.width) <= original.width)
                     for operation in record.operations {
-                        let known = SampleAugmentation.magnitudes[Int(operation.operation)]
-                        #expect(abs(operation.magnitude) == known.value && (known.isSigned || operation.magnitude >= 0))
+                        let known = RandAugment.recipe[Int(operation.operation)]
+                        #expect(abs(operation.magnitude) == known.magnitude && (known.isSigned || operation.magnitude >= 0))
                     }
                 }
             }

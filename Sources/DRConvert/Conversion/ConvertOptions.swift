@@ -49,6 +49,8 @@ package struct ConvertOptions: Sendable {
     package var keepsFloat32 = false
     package var images = Images.store
     package var onError = OnError.stop
+    /// A shard whose schema is taken; nil: one is made.
+    package var schemaShard: String?
     package var teachers: [TeacherSlice] = []
     package var captioner: String?
     package var sources: [Source] = []

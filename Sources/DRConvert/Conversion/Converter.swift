@@ -70,7 +70,7 @@ package struct Converter {
         let name = TarFolder.name(of: input) + ".drs"
         let path = shardPath(of: input)
         var writerOptions = WriterOptions(shardTag: Converter.tag(of: name))
-        writerOptions.rowsPerGroup = options.rowsPerGroup
+        writerOptions.rowsPerGroup = layout.rowsPerGroup
         writerOptions.codecs = try codecs()
         let file = try AtomicFile(path: path)
         do throws(ShardError) {

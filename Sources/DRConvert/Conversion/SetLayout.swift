@@ -12,6 +12,8 @@ struct SetLayout {
     let storedElement: ElementType
     let schema: Schema
     let columns: Columns
+    /// What the caller or the shard whose schema is taken says; nil: the writer chooses.
+    let rowsPerGroup: Int?
 
     /// Numbers of the columns.
     struct Columns {
@@ -21,7 +23,8 @@ struct SetLayout {
         var originalSize: Int?, image: Int?
     }
 
-    /// Samples that are looked at for the shape and the magnitudes of operations.
+    /// Samples that are looked at for the shape, for magnitudes that are not the recipe's, and for whether embeddings are
+    /// normalised: these two may make the schemas of separate runs differ, unless one takes the other's.
     static let probeCount = 256
 
     init(options: ConvertOptions, tokenizer: Tokenizer?) throws(ShardError) {
@@ -39,8 +42,14 @@ struct SetLayout {
         dims = sample.imageEmbeddings.shape[1]
         inputElement = sample.imageEmbeddings.element
         storedElement = inputElement == .f32 && !options.keepsFloat32 ? .bf16 : inputElement
-        (schema, columns) = try SetLayout.makeSchema(
+        let made: Schema
+        (made, columns) = try SetLayout.makeSchema(
             options: options, samples: samples, element: storedElement, tokenizer: tokenizer)
+        if let path = options.schemaShard {
+            (schema, rowsPerGroup) = try SetLayout.schema(of: path, fitting: made, options: options)
+        } else {
+            (schema, rowsPerGroup) = (made, options.rowsPerGroup)
+        }
     }
 
     /// The first samples of a tar that can be read; `trouble` is the first error among all.
@@ -149,26 +158,5 @@ struct SetLayout {
             }
         }
         return .yes
-    }
-}
-
-/// The operations of RandAugment, by the numbers that the published recipe gives them.
-enum RandAugment {
-    static let names = [
-        "Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast",
-        "Sharpness", "Posterize", "Solarize", "AutoContrast", "Equalize",
-    ]
-
-    /// All operations, with the magnitudes that occur in these samples.
-    static func table(of samples: [DRSample]) -> [OperationEntry] {
-        var seen = Array(repeating: Set<Double>(), count: names.count)
-        for sample in samples {
-            for record in sample.augmentations {
-                for operation in record.operations where Int(operation.operation) < names.count && !operation.magnitude.isNaN {
-                    seen[Int(operation.operation)].insert(operation.magnitude)
-                }
-            }
-        }
-        return names.indices.map { OperationEntry(operation: UInt8($0), name: names[$0], magnitudes: seen[$0].sorted()) }
     }
 }

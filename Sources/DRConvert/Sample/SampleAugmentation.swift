@@ -2,14 +2,6 @@ internal import DRShardFormat
 
 /// Augmentations as DataCompDR has them: one crop, then two of RandAugment's 14 operations at its fixed magnitude.
 package enum SampleAugmentation {
-    /// Magnitude of each operation, by index, in the very digits of the real files; and whether it is negated half of
-    /// the time.
-    package static let magnitudes: [(value: Double, isSigned: Bool)] = [
-        (0, false), (0.09000000357627869, true), (0.09000000357627869, true), (30.45317268371582, true),
-        (30.45317268371582, true), (9, true), (0.26999998092651367, true), (0.26999998092651367, true),
-        (0.26999998092651367, true), (0.26999998092651367, true), (7, false), (178.5, false), (0, false), (0, false),
-    ]
-
     static func draw(
         _ original: ImageSize, _ generator: inout SampleGenerator
     ) -> (box: Augmentation.Box, operations: [Augmentation.Operation]) {
@@ -21,10 +13,11 @@ package enum SampleAugmentation {
             left: Int32(generator.integer(0...original.width - width)), height: Int32(height), width: Int32(width))
         var operations: [Augmentation.Operation] = []
         for _ in 0..<2 {
-            let op = generator.integer(0...magnitudes.count - 1)
-            let isNegative = generator.next() & 1 == 1 && magnitudes[op].isSigned
+            let op = generator.integer(0...RandAugment.recipe.count - 1)
+            let entry = RandAugment.recipe[op]
+            let isNegative = generator.next() & 1 == 1 && entry.isSigned
             operations.append(
-                .init(operation: UInt8(op), magnitude: isNegative ? -magnitudes[op].value : magnitudes[op].value))
+                .init(operation: UInt8(op), magnitude: isNegative ? -entry.magnitude : entry.magnitude))
         }
         return (box, operations)
     }
