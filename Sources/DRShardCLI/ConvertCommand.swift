@@ -38,8 +38,11 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "What becomes of joined images: store (their bytes), locate (where they lie) or none.")
     var images = ConvertOptions.Images.store
 
-    @Option(help: "What to do about bad input: stop, or skip and count it.")
+    @Option(help: "What to do about bad input: stop, or skip and count it. A tar of which nothing is left gets no shard.")
     var onError = ConvertOptions.OnError.stop
+
+    @Flag(help: "Keep samples that have no real caption, with absent cells; without it they are bad input.")
+    var allowMissingCaptions = false
 
     @Option(
         name: .customLong("schema-from"),
@@ -73,6 +76,10 @@ struct ConvertCommand: ParsableCommand {
     @Flag(help: "Print the report as JSON.")
     var json = false
 
+    func validate() throws {
+        if allowMissingCaptions && captions == nil { throw ValidationError("--allow-missing-captions is for --captions.") }
+    }
+
     func run() throws {
         var options = ConvertOptions(inputs: inputs, output: output)
         options.captions = captions
@@ -80,6 +87,7 @@ struct ConvertCommand: ParsableCommand {
         options.keepsFloat32 = keepsFloat32
         options.images = images
         options.onError = onError
+        options.allowsMissingCaptions = allowMissingCaptions
         options.schemaShard = schemaShard
         options.teachers = teachers.map(\.slice)
         options.captioner = captioner
@@ -115,6 +123,7 @@ extension ConvertCommand {
         }
         // A tar, zip or pickle that is more than a data set needs is bad input, and no newer format of ours.
         if case .failure(let error) = result, error.code == .unsupportedFeature {
+            try Console.flush()
             Console.error("drshard: \(error)")
             throw ExitCode(ExitStatus.damaged.rawValue)
         }
@@ -179,6 +188,7 @@ struct ConvertOutput: Encodable {
     var warnings: [String]
     var unpairedCaptions: Int
     var captionsMissing: Int
+    var rowsWithoutCaption: Int
     var doubtfulTexts: [String: Int]
     var overlongTexts: Int
     var loneSurrogates: Int
@@ -198,6 +208,7 @@ struct ConvertOutput: Encodable {
         warnings = report.warnings
         unpairedCaptions = report.unpairedCaptions
         captionsMissing = report.captionsMissing
+        rowsWithoutCaption = report.rowsWithoutCaption
         doubtfulTexts = report.doubtfulTexts
         overlongTexts = report.overlongTexts
         loneSurrogates = report.loneSurrogates

@@ -212,6 +212,7 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
                 let skipping = try drshard(arguments + ["--on-error", "skip", "--json"])
                 #expect(skipping.status == 0)
                 #expect(try skipping.json[missing] as? Int == 1)
+                #expect(try skipping.json["rows"] as? Int == 2)
                 #expect(try drshard("verify", "--decode", out).status == 0)
             }
         }
@@ -224,7 +225,6 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
             try writeTar(folder + "/a.tar", list)
             var texts = captions(of: list)
             texts[1].members["txt"] = [0xFF, 0xFE]
-            texts.append(texts[0])
             try writeTar(folder + "/captions/a.tar", texts)
             let arguments = [
                 "convert", folder + "/a.tar", "--captions", folder + "/captions", "--output", folder + "/out",
@@ -235,10 +235,16 @@ private func expectNothing(_ folder: String, sourceLocation: SourceLocation = #_
                 #expect(outcome.error.contains(text))
             }
             expectNothing(folder + "/out")
+            texts.append(texts[0])
+            try writeTar(folder + "/captions/a.tar", texts)
+            let twice = try drshard(arguments)
+            #expect(twice.status == 1 && twice.error.contains("comes a second time"), "\(twice.error)")
+            expectNothing(folder + "/out")
+            // The duplicate, and the row without its caption.
             let skipping = try drshard(arguments + ["--on-error", "skip", "--json"])
             #expect(skipping.status == 0, "\(skipping.error)")
             let report = try skipping.json
-            #expect(report["rows"] as? Int == 3 && report["captionsMissing"] as? Int == 1)
+            #expect(report["rows"] as? Int == 2 && report["captionsMissing"] as? Int == 1)
             #expect((report["skipped"] as? [[String: String]])?.count == 2, "\(report)")
         }
     }

@@ -3,8 +3,9 @@ internal import DRShardFormat
 
 /// Real captions and images by uid, from a folder of tars.
 ///
-/// The tar of the same name as the input's is read first; all others only when a uid is not in it. What is kept of a
-/// sample is its text, its sizes and the image's place; image bytes are read again when they are asked for.
+/// The tar of the same name as the input's is looked at first; the others, in the order of their names, only when a
+/// uid is not in it. What is kept of a tar is an index of where its samples lie, made when it is first looked at; the
+/// samples themselves are read when they are asked for.
 final class CaptionStore {
     struct Entry {
         let tar: String
@@ -12,63 +13,58 @@ final class CaptionStore {
         let sha256: String?
         let originalSize: ImageSize?
         let imageSize: ImageSize?
-        /// Position and byte count of the image in the tar.
-        let image: (position: UInt64, byteCount: Int)?
+        /// The image's position in the tar, and its bytes.
+        let image: (position: UInt64, bytes: [UInt8])?
         let loneSurrogateCount: Int
     }
 
     private let tars: [String]
     private let onError: ConvertOptions.OnError
     private var skipped: [ConvertReport.Skipped] = []
-    private var loaded: Set<String> = []
-    private var entries: [String: Entry] = [:]
-    private var used: Set<String> = []
-    private var sources: [String: FileSource] = [:]
+    /// By the number of the tar.
+    private var indexes: [CaptionIndex?]
+    private var sources: [Int: FileSource] = [:]
+    /// The tar that belongs to the open input, and those that belong to inputs so far.
+    private var current: Int?
+    private var paired: Set<Int> = []
+
+    private static let maximumOpenSources = 16
 
     /// - Throws: `.io` if the folder has no tars.
     init(folder: String, onError: ConvertOptions.OnError) throws(ShardError) {
         self.onError = onError
         tars = try TarFolder.list(folder)
+        indexes = Array(repeating: nil, count: tars.count)
     }
 
-    /// Begins the tar that belongs to an input: forgets what no other input needs.
+    /// Begins the tar that belongs to an input, if there is one.
     func begin(input: String) throws(ShardError) {
         let name = TarFolder.name(of: input)
-        guard let tar = tars.first(where: { TarFolder.name(of: $0) == name }) else { return }
-        try load(tar)
+        current = tars.firstIndex { Schema.isSameName(TarFolder.name(of: $0), name) }
+        guard let current else { return }
+        paired.insert(current)
+        if indexes[current] == nil { try makeIndex(current) }
     }
 
     /// The sample of a uid; nil if no tar has it.
-    func entry(uid: String) throws(ShardError) -> Entry? {
-        if entries[uid] == nil {
-            for tar in tars where !loaded.contains(tar) {
-                try load(tar)
-                if entries[uid] != nil { break }
-            }
+    /// - Throws: what reading the sample throws; under `.stop` also the first error of a tar that is indexed for it.
+    func entry(uid: UInt128) throws(ShardError) -> Entry? {
+        if let current, let entry = try entry(uid, in: current) { return entry }
+        for number in tars.indices where number != current {
+            if let entry = try entry(uid, in: number) { return entry }
         }
-        if entries[uid] != nil { used.insert(uid) }
-        return entries[uid]
+        return nil
     }
 
-    /// Uids of the tar that belongs to an input which nothing has asked for.
-    func unused(input: String) -> [String] {
-        let name = TarFolder.name(of: input)
-        return entries.filter { TarFolder.name(of: $0.value.tar) == name && !used.contains($0.key) }.map(\.key).sorted()
+    /// Uids of the open input's tar which nothing has asked for.
+    func unusedUIDs() -> [String] {
+        guard let index = current.flatMap({ indexes[$0] }) else { return [] }
+        return index.entries.lazy.filter { !$0.isUsed }.map(\.uid.uidText)
     }
 
-    /// Forgets the tar that belongs to an input which is done.
-    func end(input: String) {
-        let name = TarFolder.name(of: input)
-        entries = entries.filter { TarFolder.name(of: $0.value.tar) != name }
-        sources.removeAll()
-    }
-
-    func imageBytes(_ entry: Entry) throws(ShardError) -> [UInt8] {
-        guard let image = entry.image else { return [] }
-        let known = sources[entry.tar]
-        let source = if let known { known } else { try FileSource(path: entry.tar) }
-        sources[entry.tar] = source
-        return try source.bytes(at: image.position, count: image.byteCount)
+    /// How many samples of all inputs' tars nothing has asked for, not even an input that another tar belongs to.
+    func unusedCount() -> Int {
+        paired.reduce(0) { count, number in count + (indexes[number]?.entries.count { !$0.isUsed } ?? 0) }
     }
 
     /// What was left out since the last call.
@@ -77,10 +73,58 @@ final class CaptionStore {
         return skipped
     }
 
-    private func load(_ tar: String) throws(ShardError) {
-        guard loaded.insert(tar).inserted else { return }
+    private func entry(_ uid: UInt128, in number: Int) throws(ShardError) -> Entry? {
+        if indexes[number] == nil { try makeIndex(number) }
+        guard let index = indexes[number], let place = index.find(uid) else { return nil }
+        indexes[number]?.markUsed(place)
+        let found = index.entries[place]
+        let source = try source(of: number)
+        var members: [SampleGroup.Member] = []
+        for (suffix, position, byteCount) in found.members {
+            let bytes = try source.bytes(at: position, count: byteCount)
+            members.append(.init(suffix: suffix, name: "\(uid.uidText).\(suffix)", bytes: bytes, dataPosition: position))
+        }
+        let sample = try CaptionSample(SampleGroup(key: uid.uidText, members: members, path: index.tar))
+        let image = members.first { CaptionSample.imageSuffixes.contains($0.suffix) }
+        return Entry(
+            tar: index.tar, caption: sample.caption, sha256: sample.sha256, originalSize: sample.originalSize,
+            imageSize: sample.imageSize, image: image.map { ($0.dataPosition, $0.bytes) },
+            loneSurrogateCount: sample.loneSurrogateCount)
+    }
+
+    private func source(of number: Int) throws(ShardError) -> FileSource {
+        if let source = sources[number] { return source }
+        if sources.count >= Self.maximumOpenSources { sources.removeAll() }
+        let source = try FileSource(path: tars[number])
+        sources[number] = source
+        return source
+    }
+
+    private func makeIndex(_ number: Int) throws(ShardError) {
+        let tar = tars[number]
+        var index = CaptionIndex(tar: tar)
+        try walk(tar, &index)
+        for uid in index.sort() {
+            let error = ShardError.schemaMismatch("uid \(uid.uidText) has two caption samples").with(.init(path: tar))
+            try skipOrThrow(error, what: "\(tar): caption sample \(uid.uidText)")
+        }
+        for case let other? in indexes {
+            let common = other.common(with: index)
+            guard let first = common.first else { continue }
+            let more = common.count == 1 ? "" : ", and so have \(common.count - 1) more"
+            let reason = "uid \(first.uidText) has a caption sample here and one in \(other.tar)\(more)"
+            try skipOrThrow(
+                ShardError.schemaMismatch(reason).with(.init(path: tar)), what: "\(tar): \(common.count) caption samples")
+        }
+        indexes[number] = index
+    }
+
+    /// Appends all samples of a tar to its index. Reads headers alone.
+    private func walk(_ tar: String, _ index: inout CaptionIndex) throws(ShardError) {
         let reader: SampleGroupReader
-        do throws(ShardError) { reader = SampleGroupReader(try TarReader(path: tar)) } catch {
+        do throws(ShardError) {
+            reader = SampleGroupReader(try TarReader(path: tar, blockByteCount: 1 << 14), readsBytes: false)
+        } catch {
             return try skipOrThrow(error, what: tar)
         }
         while true {
@@ -93,26 +137,15 @@ final class CaptionStore {
                 try skipOrThrow(error, what: "\(tar): a caption sample")
                 continue
             }
-            do throws(ShardError) { try add(group, tar) } catch {
-                try skipOrThrow(error, what: "\(tar): caption sample \(group.name)")
+            do throws(ShardError) { index.append(try CaptionIndex.Entry(group)) } catch {
+                let placed = error.with(.init(path: tar, position: group.members.first?.dataPosition))
+                try skipOrThrow(placed, what: "\(tar): caption sample \(group.name)")
             }
         }
     }
 
-    private func add(_ group: SampleGroup, _ tar: String) throws(ShardError) {
-        let sample = try CaptionSample(group)
-        guard entries[sample.uid] == nil else {
-            throw ShardError.schemaMismatch("uid \(sample.uid) has two caption samples").with(.init(path: tar))
-        }
-        let image = CaptionSample.imageSuffixes.lazy.compactMap { group[$0] }.first
-        entries[sample.uid] = Entry(
-            tar: tar, caption: sample.caption, sha256: sample.sha256, originalSize: sample.originalSize,
-            imageSize: sample.imageSize, image: image.map { ($0.dataPosition, $0.bytes.count) },
-            loneSurrogateCount: sample.loneSurrogateCount)
-    }
-
     private func skipOrThrow(_ error: ShardError, what: String) throws(ShardError) {
-        guard onError == .skip else { throw onError.advised(error) }
+        guard onError == .skip else { throw error }
         skipped.append(.init(what: what, why: error.description))
     }
 }

@@ -8,9 +8,10 @@ package struct ConvertOptions: Sendable {
         /// Bad samples are left out, counted and listed.
         case skip
 
-        /// The error with what can be done about it.
+        /// The error that ends the conversion, with what can be done about it. Called once for an error, where it is
+        /// known that it is about an input.
         func advised(_ error: ShardError) -> ShardError {
-            guard self == .stop, !error.reason.contains("--on-error skip") else { return error }
+            guard self == .stop else { return error }
             let reason = error.reason + "; mend or replace the input, or leave this out with --on-error skip"
             return ShardError(error.code, reason, context: error.context)
         }
@@ -49,6 +50,8 @@ package struct ConvertOptions: Sendable {
     package var keepsFloat32 = false
     package var images = Images.store
     package var onError = OnError.stop
+    /// Whether samples without a real caption become rows whose cells of it are absent; otherwise each is an error.
+    package var allowsMissingCaptions = false
     /// A shard whose schema is taken; nil: one is made.
     package var schemaShard: String?
     package var teachers: [TeacherSlice] = []
@@ -83,7 +86,10 @@ package struct ConvertReport: Sendable, Equatable {
     package var skipped: [Skipped] = []
     /// Caption samples of a paired tar that have no sample.
     package var unpairedCaptions = 0
+    /// Samples that have no real caption, kept or not.
     package var captionsMissing = 0
+    /// Those of them that are kept: rows whose cells of the real caption are absent.
+    package var rowsWithoutCaption = 0
     /// Texts whose ids may differ from open_clip's, since ftfy may repair them; by reason.
     package var doubtfulTexts: [String: Int] = [:]
     /// Texts that have more tokens than the tokenizer's context.
@@ -121,7 +127,14 @@ package struct ConvertReport: Sendable, Equatable {
         }
         if overlongTexts > 0 { lines.append("\(overlongTexts) texts have more tokens than the context; all are stored, a loader cuts them") }
         if loneSurrogates > 0 { lines.append("\(loneSurrogates) lone surrogates in JSON became U+FFFD") }
-        if captionsMissing > 0 { lines.append("\(captionsMissing) samples have no real caption; the cells are absent") }
+        if captionsMissing > rowsWithoutCaption {
+            lines.append(
+                "\(captionsMissing - rowsWithoutCaption) samples have no real caption and were left out; --allow-missing-captions keeps them"
+            )
+        }
+        if rowsWithoutCaption > 0 {
+            lines.append("\(rowsWithoutCaption) rows have no real caption; the cells are absent, and loading pairs fails at them")
+        }
         if unpairedCaptions > 0 { lines.append("\(unpairedCaptions) caption samples have no sample that they belong to") }
         if !skipped.isEmpty { lines.append("\(skipped.count) inputs were skipped; the report lists them") }
         return lines

@@ -13,7 +13,9 @@ package struct Converter {
     private let decoder: DRSampleDecoder
     private var rowConverter: RowConverter
     private var report = ConvertReport()
-    private var seenUIDs: Set<String> = []
+    private var seenUIDs = UIDSet()
+    /// What was left out of the open shard: how many samples or ends of tars, and the first of them.
+    private var leftOut: (count: Int, first: String)?
     private var doneByteCount: UInt64 = 0
     private let totalByteCount: UInt64
 
@@ -60,6 +62,7 @@ package struct Converter {
             doneByteCount += TarFolder.byteCount(input)
             report.inputByteCount = doneByteCount
         }
+        report.unpairedCaptions = captions?.unusedCount() ?? 0
     }
 
     private func shardPath(of input: String) -> String {
@@ -73,18 +76,21 @@ package struct Converter {
         writerOptions.rowsPerGroup = layout.rowsPerGroup
         writerOptions.codecs = try codecs()
         let file = try AtomicFile(path: path)
+        leftOut = nil
         do throws(ShardError) {
             let writer = try ShardWriter(sink: file, schema: layout.schema, options: writerOptions)
-            try captions?.begin(input: input)
+            do throws(ShardError) { try captions?.begin(input: input) } catch { throw options.onError.advised(error) }
             try convertSamples(input, writer)
-            if let unused = captions?.unused(input: input), let first = unused.first {
-                report.unpairedCaptions += unused.count
-                let why = "\(unused.count) caption samples, the first of them \(first), have no sample in this tar; leave them out with --on-error skip"
-                if options.onError == .stop { throw ShardError.schemaMismatch(why).with(.init(path: input)) }
-            }
-            captions?.end(input: input)
+            try checkPairing(input)
             report.skipped += captions?.takeSkipped() ?? []
+            seenUIDs.pack()
+            if writer.rowCount == 0, leftOut != nil {
+                // An empty shard would look like a whole one.
+                file.discard()
+                return
+            }
             writer.notes = [Note(key: "source", value: TarFolder.name(of: input) + ".tar")]
+            if let leftOut { writer.notes.append(Note(key: "left_out", value: "\(leftOut.count), the first: \(leftOut.first)")) }
             report.rowCount += try writer.finish().rowCount
         } catch {
             file.discard()
@@ -94,10 +100,17 @@ package struct Converter {
         report.outputByteCount += TarFolder.byteCount(path)
     }
 
+    /// Every caption sample of the tar that belongs to the input must have been asked for.
+    private func checkPairing(_ input: String) throws(ShardError) {
+        guard options.onError == .stop, let unused = captions?.unusedUIDs(), let first = unused.first else { return }
+        let why = "\(unused.count) caption samples, the first of them \(first), have no sample in this tar"
+        throw options.onError.advised(ShardError.schemaMismatch(why).with(.init(path: input)))
+    }
+
     private mutating func convertSamples(_ input: String, _ writer: ShardWriter) throws(ShardError) {
         let reader: SampleGroupReader
         do throws(ShardError) { reader = SampleGroupReader(try TarReader(path: input)) } catch {
-            return try skipOrThrow(error, what: input)
+            return try skipOrThrow(error, what: input, part: "all")
         }
         while true {
             let group: SampleGroup
@@ -106,11 +119,12 @@ package struct Converter {
                 group = next
             } catch {
                 if reader.canGoOn {
-                    try skipOrThrow(error, what: "\(input): a sample")
+                    try skipOrThrow(error, what: "\(input): a sample", part: "a sample")
                     continue
                 }
                 // Behind damage of the tar itself nothing can be found.
-                return try skipOrThrow(error, what: "the rest of \(input), after \(writer.rowCount) samples")
+                return try skipOrThrow(error, what: "the rest of \(input), after \(writer.rowCount) samples",
+                    part: "all after \(writer.rowCount) rows")
             }
             do throws(ShardError) { try convert(group, writer) } catch {
                 writer.discardRow()
@@ -121,7 +135,7 @@ package struct Converter {
                 try skipOrThrow(
                     ShardError(error.code, "sample \(group.name): \(error.reason)", context: error.context)
                         .with(.init(path: input, position: position)),
-                    what: "\(input): sample \(group.name)")
+                    what: "\(input): sample \(group.name)", part: "a sample")
             }
             progress?(report.rowCount + writer.rowCount, doneByteCount + (group.members.last?.dataPosition ?? 0), totalByteCount)
         }
@@ -129,28 +143,40 @@ package struct Converter {
 
     private mutating func convert(_ group: SampleGroup, _ writer: ShardWriter) throws(ShardError) {
         let sample = try decoder.decode(group)
-        guard seenUIDs.insert(sample.uid).inserted else { throw .schemaMismatch("this uid was there before") }
-        do throws(ShardError) {
-            let caption = try captions?.entry(uid: sample.uid)
-            if captions != nil, caption?.caption == nil, options.onError == .stop {
-                throw .schemaMismatch("there is no caption for it in \(options.captions ?? ""); go on without with --on-error skip")
+        let uid = try UInt128(uid: sample.uid)
+        guard !seenUIDs.contains(uid) else { throw .schemaMismatch("this uid was there before") }
+        let caption = try caption(of: uid)
+        if captions != nil, caption?.caption == nil, !options.allowsMissingCaptions {
+            report.captionsMissing += 1
+            throw .schemaMismatch("there is no caption for it; --allow-missing-captions keeps such rows")
+        }
+        // Counts of a row that fails are not the set's.
+        var counted = report
+        try rowConverter.set(sample, caption: caption, in: writer, report: &counted)
+        try writer.endRow()
+        report = counted
+        seenUIDs.insert(uid)
+    }
+
+    private mutating func caption(of uid: UInt128) throws(ShardError) -> CaptionStore.Entry? {
+        do throws(ShardError) { return try captions?.entry(uid: uid) } catch {
+            // A caption that cannot be read is none, where none is good enough.
+            guard options.onError == .skip else { throw error }
+            guard options.allowsMissingCaptions else {
+                report.captionsMissing += 1
+                throw error
             }
-            var image: [UInt8]?
-            if options.images != .none, let caption { image = try captions?.imageBytes(caption) }
-            // Counts of a row that fails are not the set's.
-            var counted = report
-            try rowConverter.set(sample, caption: caption, image: image, in: writer, report: &counted)
-            try writer.endRow()
-            report = counted
-        } catch {
-            seenUIDs.remove(sample.uid)
-            throw error
+            report.skipped.append(.init(what: "caption sample \(uid.uidText)", why: error.description))
+            return nil
         }
     }
 
-    private mutating func skipOrThrow(_ error: ShardError, what: String) throws(ShardError) {
+    /// - Parameter part: what is left out of the shard, without the names of this machine's folders.
+    private mutating func skipOrThrow(_ error: ShardError, what: String, part: String) throws(ShardError) {
         guard options.onError == .skip else { throw options.onError.advised(error) }
         report.skipped.append(.init(what: what, why: error.description))
+        let first = leftOut?.first ?? "\(part): \(error.code): \(error.reason)"
+        leftOut = ((leftOut?.count ?? 0) + 1, first)
     }
 
     private func codecs() throws(ShardError) -> [Int: Codec] {

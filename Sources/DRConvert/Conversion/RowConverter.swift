@@ -16,7 +16,7 @@ struct RowConverter {
     /// Sets all cells of the row; the caller ends it. Counts what people should know in `report`.
     /// - Throws: `.schemaMismatch` if the sample has not the set's shape, `.corrupt` for NaN and infinity.
     mutating func set(
-        _ sample: DRSample, caption: CaptionStore.Entry?, image: [UInt8]?, in writer: ShardWriter, report: inout ConvertReport
+        _ sample: DRSample, caption: CaptionStore.Entry?, in writer: ShardWriter, report: inout ConvertReport
     ) throws(ShardError) {
         try checkShape(sample)
         let views = try EmbeddingRows(sample.imageEmbeddings, name: "image_emb", storedAs: layout.storedElement)
@@ -42,7 +42,7 @@ struct RowConverter {
             try setText(sample.syntheticCaptions[i], text: columns.syntheticText, tokens: columns.syntheticTokens, variant: i, writer, &report)
         }
         report.loneSurrogates += sample.loneSurrogateCount
-        try setJoined(sample, caption, image, writer, &report)
+        try setJoined(sample, caption, writer, &report)
     }
 
     private func checkShape(_ sample: DRSample) throws(ShardError) {
@@ -85,7 +85,7 @@ struct RowConverter {
     }
 
     private mutating func setJoined(
-        _ sample: DRSample, _ caption: CaptionStore.Entry?, _ image: [UInt8]?, _ writer: ShardWriter, _ report: inout ConvertReport
+        _ sample: DRSample, _ caption: CaptionStore.Entry?, _ writer: ShardWriter, _ report: inout ConvertReport
     ) throws(ShardError) {
         let columns = layout.columns
         guard let realText = columns.realText else { return }
@@ -94,6 +94,7 @@ struct RowConverter {
             try setText(text, text: realText, tokens: columns.realTokens, variant: 0, writer, &report)
         } else {
             report.captionsMissing += 1
+            report.rowsWithoutCaption += 1
             try writer.setMissing(column: realText)
             if let tokens = columns.realTokens { try writer.setMissing(column: tokens) }
         }
@@ -107,19 +108,19 @@ struct RowConverter {
                 try writer.setMissing(column: column)
             }
         }
-        if let column = columns.image { try setImage(column, caption, image, writer) }
+        if let column = columns.image { try setImage(column, caption, writer) }
         countCrops(sample, caption, &report)
     }
 
-    private func setImage(_ column: Int, _ caption: CaptionStore.Entry?, _ image: [UInt8]?, _ writer: ShardWriter) throws(ShardError) {
+    private func setImage(_ column: Int, _ caption: CaptionStore.Entry?, _ writer: ShardWriter) throws(ShardError) {
         guard let caption, let place = caption.image else { return try writer.setMissing(column: column) }
         if options.images == .locate {
             let container = caption.tar.split(separator: "/").last.map(String.init) ?? caption.tar
-            let hash = image.map { Locator.Hash.crc32c(crc32c($0)) } ?? .none
-            let locator = Locator(container: container, position: place.position, byteCount: UInt64(place.byteCount), hash: hash)
+            let hash = Locator.Hash.crc32c(crc32c(place.bytes))
+            let locator = Locator(container: container, position: place.position, byteCount: UInt64(place.bytes.count), hash: hash)
             try writer.set(try locator.serialized(), column: column)
         } else {
-            try writer.set(image ?? [], column: column)
+            try writer.set(place.bytes, column: column)
         }
     }
 

@@ -6,14 +6,18 @@ package struct SampleGroup: Sendable {
         /// What follows the first dot of the file's name, in lower case: `json`, `syn.json`, `pth.gz`.
         package let suffix: String
         package let name: String
+        /// Empty if the reader was told to read headers alone.
         package let bytes: [UInt8]
+        package let byteCount: Int
         /// Position of the first byte in the tar file.
         package let dataPosition: UInt64
 
-        package init(suffix: String, name: String, bytes: [UInt8], dataPosition: UInt64) {
+        /// - Parameter byteCount: nil: that of `bytes`.
+        package init(suffix: String, name: String, bytes: [UInt8], dataPosition: UInt64, byteCount: Int? = nil) {
             self.suffix = suffix
             self.name = name
             self.bytes = bytes
+            self.byteCount = byteCount ?? bytes.count
             self.dataPosition = dataPosition
         }
     }
@@ -61,10 +65,15 @@ package final class SampleGroupReader {
     package private(set) var canGoOn = false
 
     private let tar: TarReader
+    private let readsBytes: Bool
     private var seen: Set<String> = []
     private var pending: (key: String, suffix: String, member: TarMember)?
 
-    package init(_ tar: TarReader) { self.tar = tar }
+    /// - Parameter readsBytes: false: members have names, positions and byte counts alone.
+    package init(_ tar: TarReader, readsBytes: Bool = true) {
+        self.tar = tar
+        self.readsBytes = readsBytes
+    }
 
     /// The next sample; nil after the last one.
     ///
@@ -94,8 +103,11 @@ package final class SampleGroupReader {
                     ))
             }
             var bytes: [UInt8] = []
-            try tar.readBytes(into: &bytes)
-            members.append(.init(suffix: suffix, name: member.name, bytes: bytes, dataPosition: member.dataPosition))
+            if readsBytes { try tar.readBytes(into: &bytes) }
+            members.append(
+                .init(
+                    suffix: suffix, name: member.name, bytes: bytes, dataPosition: member.dataPosition,
+                    byteCount: member.byteCount))
             pending = try nextNamed()
         }
         return SampleGroup(key: key, members: members, path: tar.path)

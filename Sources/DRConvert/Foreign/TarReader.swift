@@ -37,8 +37,9 @@ package struct TarMember: Sendable, Equatable {
 
     /// - Parameters:
     ///   - memberByteLimit: members above it are `.limitExceeded`; the default is 256 MiB.
+    ///   - blockByteCount: what one read asks for. A small one skips more of the members that are not read.
     /// - Throws: `.io` if the file cannot be opened or is not a regular file.
-    package init(path: String, memberByteLimit: Int = 256 << 20) throws(ShardError) {
+    package init(path: String, memberByteLimit: Int = 256 << 20, blockByteCount: Int = 1 << 18) throws(ShardError) {
         let context = ShardError.Context(path: path)
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw Self.systemError("cannot be opened").with(context) }
@@ -61,7 +62,7 @@ package struct TarMember: Sendable, Equatable {
         // SAFETY: the handle is valid; libarchive reads from the descriptor, which deinit closes after it.
         let isOpen =
             unsafe archive_read_support_format_tar(archive) == ARCHIVE_OK
-            && archive_read_open_fd(archive, file, 1 << 18) == ARCHIVE_OK
+            && archive_read_open_fd(archive, file, blockByteCount) == ARCHIVE_OK
         guard isOpen else { throw headerFailure() }
     }
 
