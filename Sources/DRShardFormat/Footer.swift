@@ -64,8 +64,9 @@ public struct Footer: Hashable, Sendable {
             throw .corrupt("footer: a schema of \(schemaByteCount) bytes, \(header.schemaByteCount) in the file header")
         }
         schemaBytes = try cursor.raw(schemaByteCount)
+        // The footer has its own checksum: these bytes are as they were written, and contradict the file header.
         guard crc32c(schemaBytes) == header.schemaCRC32C else {
-            throw .checksumMismatch("the footer's schema does not have the checksum that the file header says")
+            throw .corrupt("the footer's schema does not have the checksum that the file header says")
         }
         schema = try Schema(parsing: schemaBytes)
         let notesBytes = try cursor.raw(notesByteCount)
@@ -115,6 +116,7 @@ public struct Footer: Hashable, Sendable {
     /// Rows add up, groups have their size, and every index lies behind the file header and before `end`.
     private func checkGroups(header: FileHeader, end: UInt64) throws(ShardError) {
         var firstRow = 0
+        var totals = Totals()
         for (i, group) in groups.enumerated() {
             let isLast = i == groups.count - 1
             guard group.group == i, group.firstRow == firstRow else {
@@ -137,7 +139,42 @@ public struct Footer: Hashable, Sendable {
                         "row group \(i): the index of column \(chunk.column), variant \(chunk.firstVariant), "
                             + "with \(chunk.indexByteCount) bytes at byte \(chunk.indexPosition), does not lie in the file")
                 }
+                try checkPlainByteCount(chunk, of: group)
+                try totals.add(chunk, end: end)
             }
+        }
+    }
+
+    /// What the stored bytes of a chunk and its cells can hold at most. Spec: [R-UNIT-4], section 6.2.
+    private func checkPlainByteCount(_ chunk: ChunkEntry, of group: GroupEntry) throws(ShardError) {
+        var isPossible = chunk.plainByteCount / UInt64(FormatConstants.expansionLimit) <= chunk.storedByteCount
+        if let cellByteCount = schema.columns[chunk.column].type.cellByteCount {
+            let cells = UInt64(group.rowCount * chunk.variantCount)
+            let (most, overflow) = cells.multipliedReportingOverflow(by: UInt64(cellByteCount))
+            if !overflow, chunk.plainByteCount > most { isPossible = false }
+        }
+        guard isPossible else {
+            throw .corrupt(
+                "row group \(group.group): \(chunk.plainByteCount) plain bytes of column \(chunk.column), variant "
+                    + "\(chunk.firstVariant), are more than its \(chunk.storedByteCount) stored ones can hold")
+        }
+    }
+
+    /// Sums over all chunks, so that nobody who adds them up later has to fear for the sum.
+    private struct Totals {
+        private var stored: UInt64 = 0
+        private var plain: UInt64 = 0
+
+        /// - Parameter end: chunks and their indexes do not overlap, so all of them together fit before it.
+        mutating func add(_ chunk: ChunkEntry, end: UInt64) throws(ShardError) {
+            // Each of the two was checked to lie in the file, so their sum cannot wrap.
+            let blocks = chunk.storedByteCount + UInt64(chunk.indexByteCount)
+            let (plain, overflow) = plain.addingReportingOverflow(chunk.plainByteCount)
+            guard blocks <= end - stored, !overflow else {
+                throw .corrupt("footer: the chunks have more bytes together than the file")
+            }
+            stored += blocks
+            self.plain = plain
         }
     }
 
