@@ -82,9 +82,11 @@ public struct BlockHeader: Hashable, Sendable {
         try checkFields()
     }
 
-    /// Fields without a meaning for the kind are 0, and sizes are within limits. Spec: [R-BLOCK-2], section 10.
+    /// Fields without a meaning for the kind are 0, and the sizes of a page are within limits. Spec: [R-BLOCK-2], section 10.
     private func checkFields() throws(ShardError) {
         let isPage = kind == .page
+        // Numbers of a page are compared with their limits first of all; other lengths with what holds them: `checkLimit`.
+        if isPage { try checkLimit() }
         var idle = [copy == 0 || kind == .auxiliary]
         idle.append(isPage || (!hasMissing && !isPacked && codec == .none && firstRow == 0 && rowsPerUnit == 0))
         idle.append(isPage || (auxiliary == 0 && prologueByteCount == 0))
@@ -97,15 +99,27 @@ public struct BlockHeader: Hashable, Sendable {
             throw .corrupt("block header: a field that has no meaning for a block of kind \(kind) is not 0")
         }
         if kind == .auxiliary, copy > 1 { throw .corrupt("block header: copy \(copy) of an auxiliary page") }
-        let limit =
+    }
+
+    /// Throws `.limitExceeded` for sizes above the format's. Parsing does this for a page; for another kind, it is for
+    /// the caller, after comparing the block with what holds it: a length that does not fit is corrupt, whatever its
+    /// size. An index and a group block have no limit of their own. Spec: [R-LIMIT-1].
+    package func checkLimit() throws(ShardError) {
+        let limit: Int? =
             switch kind {
             case .page: Limits.maximumPayloadByteCount
             case .auxiliary: Limits.maximumAuxiliaryByteCount
-            case .chunkIndex, .group, .footer: Limits.maximumFooterByteCount
+            case .footer: Limits.maximumFooterByteCount
+            case .chunkIndex, .group: nil
             }
-        guard payloadByteCount <= limit else { throw .limitExceeded("block header: \(payloadByteCount) bytes of payload") }
-        guard prologueByteCount <= Limits.maximumPrologueByteCount else {
+        guard payloadByteCount <= limit ?? .max else {
+            throw .limitExceeded("block header: \(payloadByteCount) bytes of payload")
+        }
+        guard kind != .page || prologueByteCount <= Limits.maximumPrologueByteCount else {
             throw .limitExceeded("block header: \(prologueByteCount) bytes of prologue")
+        }
+        guard kind != .page || (rowCount <= Limits.maximumRowsPerGroup && variantCount <= Limits.maximumVariants) else {
+            throw .limitExceeded("page header: \(rowCount) rows of \(variantCount) variants")
         }
     }
 

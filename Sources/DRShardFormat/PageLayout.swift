@@ -42,9 +42,8 @@ package enum PageLayout {
         guard header.rowCount >= 1, header.rowsPerUnit >= 1, header.variantCount >= 1 else {
             throw .corrupt("page header: \(header.rowCount) rows, \(header.rowsPerUnit) a unit")
         }
-        guard header.rowCount <= Limits.maximumRowsPerGroup, header.variantCount <= Limits.maximumVariants else {
-            throw .limitExceeded("page header: \(header.rowCount) rows of \(header.variantCount) variants")
-        }
+        // What follows need not hold for a page of a newer encoding or codec. Spec: [R-ENC-1].
+        guard isKnown(header) else { return }
         if let cellByteCount = type.cellByteCount {
             let cells = min(header.rowsPerUnit, header.rowCount) * header.variantCount
             let (unit, overflow) = cells.multipliedReportingOverflow(by: cellByteCount)
@@ -52,7 +51,6 @@ package enum PageLayout {
                 throw .limitExceeded("page header: units of \(cells) cells of \(cellByteCount) bytes")
             }
         }
-        guard isKnown(header) else { return }
         let mayBeRaw = type.cellByteCount != nil && header.encoding == .plain && header.codec == .none
         guard header.isPacked != mayBeRaw else {
             throw .corrupt("page header: a page of \(type.name), encoding \(header.encoding), codec \(header.codec) must\(mayBeRaw ? " not" : "") be packed")
