@@ -14,28 +14,12 @@ extension DataSet {
         column: Int, _ addresses: [CellAddress], slots: [Int]? = nil, into target: UnsafeMutableRawBufferPointer,
         stride: Int? = nil
     ) throws(ShardError) -> [MissingCell] {
-        guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount else {
-            throw .invalidArgument("column \(column) is no tensor of this data set")
+        let slots = try CellSlots(
+            schema, column: column, count: addresses.count, slots: slots, stride: stride, targetByteCount: target.count)
+        // SAFETY: the slots were checked against this target.
+        return try unsafe slots.fill(target) { copy throws(ShardError) in
+            try unsafe forEachCell(column: column, addresses, copy)
         }
-        let stride = stride ?? cell
-        let first = slots?.min() ?? 0
-        let last = slots?.max() ?? addresses.count - 1
-        guard slots?.count ?? addresses.count == addresses.count, stride >= cell, first >= 0 else {
-            throw .invalidArgument("slots or stride do not fit \(addresses.count) cells of \(cell) bytes")
-        }
-        let (start, overflow) = last.multipliedReportingOverflow(by: stride)
-        guard addresses.isEmpty || (!overflow && cell <= target.count && start <= target.count - cell) else {
-            throw .invalidArgument("\(target.count) bytes are too few for \(addresses.count) cells of \(cell) bytes")
-        }
-        var missing: [MissingCell] = []
-        try unsafe forEachCell(column: column, addresses) { index, value, state in
-            let start = (slots?[index] ?? index) * stride
-            // SAFETY: all slots lie in the target, as was checked above; a tensor's value has `cell` bytes.
-            unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + cell]).copyMemory(from: value)
-            if state != .present { missing.append(MissingCell(index: index, state: state)) }
-        }
-        missing.sort { $0.index < $1.index }
-        return missing
     }
 
     /// Reads cells of any column as their canonical values.

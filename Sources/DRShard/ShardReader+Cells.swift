@@ -29,6 +29,51 @@ public struct RaggedCells: Sendable {
     }
 }
 
+/// Where the cells of a batch go in the caller's memory: checked once, for shards and data sets alike.
+struct CellSlots {
+    private let cellByteCount: Int
+    private let stride: Int
+    private let slots: [Int]?
+
+    /// - Parameter slots: the cell `i` goes to byte `slots[i] * stride`; nil: to `i * stride`.
+    /// - Throws: `.invalidArgument` if the column is no tensor, or if a cell would not lie in the target.
+    init(
+        _ schema: Schema, column: Int, count: Int, slots: [Int]? = nil, stride: Int?, targetByteCount: Int
+    ) throws(ShardError) {
+        guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount else {
+            throw .invalidArgument("column \(column) is no tensor")
+        }
+        cellByteCount = cell
+        self.stride = stride ?? cell
+        self.slots = slots
+        guard slots?.count ?? count == count, self.stride >= cell, slots?.min() ?? 0 >= 0 else {
+            throw .invalidArgument("slots or stride do not fit \(count) cells of \(cell) bytes")
+        }
+        guard count > 0 else { return }
+        let (start, overflow) = (slots?.max() ?? count - 1).multipliedReportingOverflow(by: self.stride)
+        guard !overflow, cell <= targetByteCount, start <= targetByteCount - cell else {
+            throw .invalidArgument("\(targetByteCount) bytes are too few for \(count) cells of \(cell) bytes")
+        }
+    }
+
+    /// Copies every cell that `read` delivers to its slot.
+    /// - Returns: the cells that are not present, in order.
+    func fill(
+        _ target: UnsafeMutableRawBufferPointer,
+        _ read: ((Int, UnsafeRawBufferPointer, CellState) -> Void) throws(ShardError) -> Void
+    ) throws(ShardError) -> [MissingCell] {
+        var missing: [MissingCell] = []
+        try unsafe read { index, value, state in
+            let start = (slots?[index] ?? index) * stride
+            // SAFETY: all slots lie in the target, as was checked; a tensor's value has exactly the bytes of a cell.
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + cellByteCount]).copyMemory(from: value)
+            if state != .present { missing.append(MissingCell(index: index, state: state)) }
+        }
+        missing.sort { $0.index < $1.index }
+        return missing
+    }
+}
+
 extension ShardReader {
     /// Reads cells of a tensor column into the caller's memory: the cell of `addresses[i]` to byte `i * stride`.
     ///
@@ -40,22 +85,11 @@ extension ShardReader {
     @discardableResult public func readCells(
         column: Int, _ addresses: [CellAddress], into target: UnsafeMutableRawBufferPointer, stride: Int? = nil
     ) throws(ShardError) -> [MissingCell] {
-        guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount else {
-            throw .invalidArgument("column \(column) is no tensor of this shard")
+        let slots = try CellSlots(schema, column: column, count: addresses.count, stride: stride, targetByteCount: target.count)
+        // SAFETY: the slots were checked against this target.
+        return try unsafe slots.fill(target) { copy throws(ShardError) in
+            try unsafe forEachCell(column: column, addresses, copy)
         }
-        let stride = stride ?? cell
-        guard stride >= cell, addresses.isEmpty || (addresses.count - 1) * stride + cell <= target.count else {
-            throw .invalidArgument("\(target.count) bytes are too few for \(addresses.count) cells of \(cell) bytes")
-        }
-        var missing: [MissingCell] = []
-        try unsafe forEachCell(column: column, addresses) { index, value, state in
-            // SAFETY: the range was checked above; the value has `cell` bytes, since the column is a tensor.
-            let slot = unsafe UnsafeMutableRawBufferPointer(rebasing: target[index * stride..<index * stride + cell])
-            unsafe slot.copyMemory(from: value)
-            if state != .present { missing.append(MissingCell(index: index, state: state)) }
-        }
-        missing.sort { $0.index < $1.index }
-        return missing
     }
 
     /// The same into a new array, cell behind cell.
@@ -106,8 +140,10 @@ extension ShardReader {
 
     private struct PlacedCell {
         var group: Int
-        var variant: Int
+        /// Its place in the row group's list.
+        var chunk: Int
         var row: Int
+        var variant: Int
         var index: Int
     }
 
@@ -124,11 +160,15 @@ extension ShardReader {
                 throw ShardError.invalidArgument("there is no variant \(address.variant) of row \(address.row)")
                     .with(.init(path: path, column: schema.columns[column].name))
             }
-            cells.append(
-                PlacedCell(group: group(ofRow: address.row), variant: address.variant, row: address.row, index: i))
+            let group = group(ofRow: address.row)
+            let chunk = chunk(column: column, variant: address.variant, group: group)
+            cells.append(PlacedCell(group: group, chunk: chunk, row: address.row, variant: address.variant, index: i))
         }
-        cells.sort { ($0.group, $0.variant, $0.row, $0.index) < ($1.group, $1.variant, $1.row, $1.index) }
-        let units = try locate(cells, column: column)
+        // As they lie in the file: the variants of a row stand together where a chunk spans them, in one unit.
+        cells.sort {
+            ($0.group, $0.chunk, $0.row, $0.variant, $0.index) < ($1.group, $1.chunk, $1.row, $1.variant, $1.index)
+        }
+        let units = try locate(cells)
         let decoder = UnitReader(reader: self, column: column)
         if let memory = unsafe source.memory {
             counter.add(byteCount: units.reduce(0) { $0 + $1.storedByteCount }, requestCount: units.count)
@@ -145,15 +185,15 @@ extension ShardReader {
         }
     }
 
-    /// The units of cells that are sorted by group, variant and row.
-    private func locate(_ cells: [PlacedCell], column: Int) throws(ShardError) -> [UnitRequest] {
+    /// The units of cells that are in the order of the file; each unit once.
+    private func locate(_ cells: [PlacedCell]) throws(ShardError) -> [UnitRequest] {
         var units: [UnitRequest] = []
-        var plane: (group: Int, variant: Int, pages: PlanePages)?
+        var chunk: (group: Int, number: Int, pages: PlanePages)?
         for (i, cell) in cells.enumerated() {
-            if plane?.group != cell.group || plane?.variant != cell.variant {
-                plane = (cell.group, cell.variant, try pages(column: column, variant: cell.variant, group: cell.group))
+            if chunk?.group != cell.group || chunk?.number != cell.chunk {
+                chunk = (cell.group, cell.chunk, try pages(chunk: cell.chunk, group: cell.group))
             }
-            guard let pages = plane?.pages else { continue }
+            guard let pages = chunk?.pages else { continue }
             let row = cell.row - footer.groups[cell.group].firstRow
             let page = pages.index.page(ofRow: row)
             let entry = pages.index.entries[page]
@@ -179,7 +219,7 @@ extension ShardReader {
     private func fetch(
         _ units: [UnitRequest], _ body: (UnitRequest, UnsafeRawBufferPointer) throws(ShardError) -> Void
     ) throws(ShardError) {
-        // Planes of a spanning chunk, and chunks of one group, may come in another order than their bytes.
+        // The verifier checks that chunks lie in their order; a reader does not rely on it.
         let order = units.indices.sorted { units[$0].position < units[$1].position }
         var scratch = [UInt8]()
         var next = 0

@@ -29,9 +29,13 @@ public final class ShardReader: Sendable {
     let source: any ByteSource
     let counter = ReadCounter()
 
-    /// Chunks by the place of their first plane in `chunkOfPlane`.
+    /// The chunks that were used, by row group and place in its list.
     private let chunks: Mutex<[PlaneKey: PlanePages]>
     private let dictionaries = Mutex<[Int: [UInt8]]>([:])
+
+    /// Planes of the columns before each one: the place of its first chunk in a row group without spanning.
+    private let planesBefore: [Int]
+    private let planeCount: Int
 
     private struct PlaneKey: Hashable {
         var group: Int
@@ -65,6 +69,12 @@ public final class ShardReader: Sendable {
         self.footer = footer
         self.options = options
         chunks = Mutex([:])
+        var planes = 0
+        planesBefore = footer.schema.columns.indices.map { column in
+            defer { planes += footer.schema.variantCount(of: column) }
+            return planes
+        }
+        planeCount = planes
     }
 
     /// Bytes that opening reads from the end of the file: the tail, and usually the footer.
@@ -84,6 +94,10 @@ public final class ShardReader: Sendable {
         guard tail.shardTag == header.shardTag, tail.minorVersion == header.minorVersion else {
             throw ShardError.corrupt("tail and file header have different tags or versions").with(.init(position: size - 64))
         }
+        // The tail's length fits the file, so one above the limit is that; nothing is read for it.
+        guard tail.footerByteCount <= FormatConstants.blockHeaderByteCount + pad64(Limits.maximumFooterByteCount) else {
+            throw ShardError.limitExceeded("a footer of \(tail.footerByteCount) bytes").with(.init(position: tail.footerPosition))
+        }
         let block =
             size - tail.footerPosition <= UInt64(endCount)
             ? Array(end.suffix(Int(size - tail.footerPosition)).dropLast(FormatConstants.tailByteCount))
@@ -99,6 +113,7 @@ public final class ShardReader: Sendable {
         guard blockHeader.kind == .footer, blockHeader.shardTag == header.shardTag,
             blockHeader.blockByteCount == block.count, blockHeader.checksum == tail.footerCRC32C
         else { throw .corrupt("the block that the tail names is not this shard's footer") }
+        try blockHeader.checkLimit()
         let payload = Array(block[64..<64 + blockHeader.payloadByteCount])
         guard crc32c(payload) == blockHeader.checksum else { throw .checksumMismatch("footer") }
         let footer = try Footer(parsing: payload, header: header, position: tail.footerPosition)
@@ -123,13 +138,32 @@ public final class ShardReader: Sendable {
         return try source.bytes(at: position, count: count)
     }
 
+    /// The place of the chunk that holds a variant of a column, which exist, in a row group's list of chunks.
+    /// Chunks are in order of (column, first variant) and cover every variant once; the entry was checked for this.
+    func chunk(column: Int, variant: Int, group: Int) -> Int {
+        let chunks = footer.groups[group].chunks
+        guard chunks.count < planeCount else { return planesBefore[column] + variant }
+        // Some chunks span variants: the last chunk that does not begin behind the plane.
+        var low = 0
+        var high = chunks.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if (chunks[middle].column, chunks[middle].firstVariant) <= (column, variant) { low = middle } else { high = middle }
+        }
+        return low
+    }
+
     /// The pages of the chunk that holds a variant of a column in a row group; read once.
     func pages(column: Int, variant: Int, group: Int) throws(ShardError) -> PlanePages {
-        let entry = footer.groups[group]
-        let chunk = entry.chunks.firstIndex { // few entries; chunks without spanning are found by arithmetic
-            $0.column == column && $0.firstVariant <= variant && variant < $0.firstVariant + $0.variantCount
+        guard schema.columns.indices.contains(column), (0..<schema.variantCount(of: column)).contains(variant) else {
+            throw .invalidArgument("there is no variant \(variant) of column \(column)")
         }
-        guard let chunk else { throw .invalidArgument("there is no variant \(variant) of column \(column)") }
+        return try pages(chunk: chunk(column: column, variant: variant, group: group), group: group)
+    }
+
+    /// The pages of a chunk, by its place in the row group's list; read once.
+    func pages(chunk: Int, group: Int) throws(ShardError) -> PlanePages {
+        let entry = footer.groups[group]
         let key = PlaneKey(group: group, chunk: chunk)
         if let known = chunks.withLock({ $0[key] }) { return known }
         let pages = try readPages(entry.chunks[chunk], group: entry)
@@ -179,7 +213,6 @@ public final class ShardReader: Sendable {
     func dictionary(for page: BlockHeader) throws(ShardError) -> [UInt8] {
         guard page.auxiliary > 0 else { return [] }
         let number = page.auxiliary - 1
-        if let known = dictionaries.withLock({ $0[number] }) { return known }
         guard footer.auxiliaries.indices.contains(number), footer.auxiliaries[number].group <= page.group,
             footer.auxiliaries[number].column == page.column, footer.auxiliaries[number].payloadByteCount > 0
         else {
@@ -188,6 +221,8 @@ public final class ShardReader: Sendable {
         let entry = footer.auxiliaries[number]
         // Only zstd pages name one: see `PageLayout.checkShape`. Spec: [R-AUX-5].
         guard entry.kind == 1 else { throw .corrupt("a zstd page needs auxiliary page \(number), which is no dictionary but of kind \(entry.kind)") }
+        // Only now: that another page may use it says nothing about this one.
+        if let known = dictionaries.withLock({ $0[number] }) { return known }
         var first: ShardError?
         for (copy, position) in [entry.firstPosition, entry.secondPosition].enumerated() {
             do throws(ShardError) {

@@ -10,7 +10,8 @@ internal import DRShardFormat
     private lazy var decompressor = UnitDecompressor()
     private var scratch: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var plain = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-    private var ranges: [Range<Int>] = []
+    /// Where the values of a unit of a variable type begin in `plain`, and where the last one ends.
+    private var places: [UInt32] = []
 
     init(reader: ShardReader, column: Int) {
         self.reader = reader
@@ -34,7 +35,10 @@ internal import DRShardFormat
         }
         guard cellByteCount == nil else { return }
         let cellCount = PageLayout.rowCount(page, unit: unit) * page.variantCount
-        ranges = try RaggedUnit.cellRanges(unsafe Array(plain), cellCount: cellCount)
+        // SAFETY: the view ends with this call.
+        let bytes = unsafe UnsafeBufferPointer(
+            start: plain.baseAddress?.assumingMemoryBound(to: UInt8.self), count: plain.count)
+        try RaggedUnit.locate(unsafe bytes.span, cellCount: cellCount, into: &places)
     }
 
     private func decompress(_ stored: UnsafeRawBufferPointer, count: Int, page: BlockHeader) throws(ShardError) {
@@ -50,8 +54,8 @@ internal import DRShardFormat
 
     /// The canonical value of a cell of the last unit, checked against its type, or the slot of a missing one.
     func withCell(_ cell: Int, state: CellState, _ body: (UnsafeRawBufferPointer) -> Void) throws(ShardError) {
-        let range = cellByteCount.map { cell * $0..<(cell + 1) * $0 } ?? ranges[cell]
-        // SAFETY: for a tensor, the unit has exactly the bytes of its cells; ranges were checked for others.
+        let range = cellByteCount.map { cell * $0..<(cell + 1) * $0 } ?? Int(places[cell])..<Int(places[cell + 1])
+        // SAFETY: for a tensor, the unit has exactly the bytes of its cells; places were checked for others.
         let value = unsafe UnsafeRawBufferPointer(rebasing: plain[range])
         if state != .present {
             guard unsafe value.allSatisfy({ $0 == 0 }), unsafe cellByteCount != nil || value.isEmpty else {

@@ -59,16 +59,9 @@ package struct ByteCursor {
 
     /// An unsigned number of at most 5 bytes. Spec: [R-NOTE-1].
     package mutating func varint() throws(ShardError) -> UInt32 {
-        let start = offset
-        var value: UInt64 = 0
-        for shift in stride(from: 0, to: 35, by: 7) {
-            let byte = try u8()
-            value |= UInt64(byte & 0x7F) << UInt64(shift)
-            guard byte & 0x80 == 0 else { continue }
-            guard value <= UInt64(UInt32.max), byte != 0 || shift == 0 else { break }
-            return UInt32(truncatingIfNeeded: value)
-        }
-        throw .corrupt("\(what): the varint at its byte \(start) is too long")
+        var next = offset
+        defer { offset = next }
+        return try Varint.read(bytes.span.extracting(0..<end), at: &next, of: what)
     }
 
     /// Bytes that are reserved: others than 0 come from a newer writer. Spec: [R-HEAD-4].
@@ -81,6 +74,27 @@ package struct ByteCursor {
 
     package func expectEnd() throws(ShardError) {
         guard offset == end else { throw .corrupt("\(what): \(end - offset) bytes too many") }
+    }
+}
+
+/// An unsigned number in groups of 7 bits. Spec: [R-NOTE-1].
+package enum Varint {
+    /// Reads the number at `offset`, and moves it behind.
+    /// - Throws: `.corrupt` if it does not end, is too large or longer than it must be.
+    package static func read(_ bytes: Span<UInt8>, at offset: inout Int, of what: String) throws(ShardError) -> UInt32 {
+        var value: UInt64 = 0
+        var next = offset
+        for shift in stride(from: 0, to: 35, by: 7) {
+            guard next < bytes.count else { throw .corrupt("\(what): it ends inside the varint at its byte \(offset)") }
+            let byte = bytes[next]
+            next += 1
+            value |= UInt64(byte & 0x7F) << UInt64(shift)
+            guard byte & 0x80 == 0 else { continue }
+            guard value <= UInt64(UInt32.max), byte != 0 || shift == 0 else { break }
+            offset = next
+            return UInt32(truncatingIfNeeded: value)
+        }
+        throw .corrupt("\(what): the varint at its byte \(offset) is too long")
     }
 }
 

@@ -1,28 +1,29 @@
 /// The plain bytes of a unit of a ragged type: a varint per cell, its byte count; then the values. Spec: FORMAT.md 6.1.
 package enum RaggedUnit {
-    /// The byte range of each cell's value in `plain`.
-    /// - Throws: `.corrupt` if the counts do not fill the unit exactly. Spec: [R-UNIT-1].
-    package static func cellRanges(_ plain: [UInt8], cellCount: Int) throws(ShardError) -> [Range<Int>] {
-        guard cellCount <= plain.count else { throw .corrupt("a unit of \(plain.count) bytes for \(cellCount) cells") }
-        var cursor = ByteCursor(plain, of: "unit")
-        var counts: [Int] = []
-        counts.reserveCapacity(cellCount)
-        for _ in 0..<cellCount { counts.append(Int(try cursor.varint())) }
-        var ranges: [Range<Int>] = []
-        ranges.reserveCapacity(cellCount)
-        var start = cursor.offset
-        for count in counts {
-            guard count <= plain.count - start else { throw .corrupt("unit: a cell of \(count) bytes, \(plain.count - start) are left") }
+    /// Where each cell's value begins in `plain`, and behind the last one where it ends: `cellCount + 1` numbers.
+    /// A unit has less than 2^32 bytes, and may have very many cells, so the numbers are small and their memory is kept.
+    /// - Throws: `.corrupt` if the counts do not fill the unit exactly; `places` then means nothing. Spec: [R-UNIT-1].
+    package static func locate(_ plain: Span<UInt8>, cellCount: Int, into places: inout [UInt32]) throws(ShardError) {
+        guard cellCount <= plain.count, plain.count <= Limits.maximumUnitByteCount else {
+            throw .corrupt("a unit of \(plain.count) bytes for \(cellCount) cells")
+        }
+        places.removeAll(keepingCapacity: true)
+        places.reserveCapacity(cellCount + 1)
+        places.append(0)
+        // First the counts, one behind the other; where the first value begins is known behind the last of them.
+        var start = 0
+        for _ in 0..<cellCount { places.append(try Varint.read(plain, at: &start, of: "unit")) }
+        for cell in 0..<cellCount {
+            places[cell] = UInt32(start)
+            let count = Int(places[cell + 1])
+            guard count <= plain.count - start else {
+                throw .corrupt("unit: a cell of \(count) bytes, \(plain.count - start) are left")
+            }
             guard count <= Limits.maximumCellByteCount else { throw .limitExceeded("unit: a cell of \(count) bytes") }
-            ranges.append(start..<start + count)
             start += count
         }
+        places[cellCount] = UInt32(start)
         guard start == plain.count else { throw .corrupt("unit: \(plain.count - start) bytes too many") }
-        return ranges
-    }
-
-    package static func varintByteCount(_ count: Int) -> Int {
-        count < 1 << 7 ? 1 : count < 1 << 14 ? 2 : count < 1 << 21 ? 3 : count < 1 << 28 ? 4 : 5
     }
 }
 

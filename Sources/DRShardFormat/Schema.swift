@@ -107,9 +107,6 @@ public struct Schema: Hashable, Sendable {
         columns[column].tokenizer.map { metadata.tokenizers[$0].vocabularySize }
     }
 
-    /// The bytes of a row id.
-    public var rowIDByteCount: Int { columns[rowIDColumn].type.cellByteCount ?? 0 }
-
     private static func check(axes: [Axis], columns: [Column]) throws(ShardError) {
         guard columns.count <= Limits.maximumColumns else { throw .limitExceeded("schema: \(columns.count) columns") }
         guard axes.count <= Limits.maximumAxes else { throw .limitExceeded("schema: \(axes.count) axes") }

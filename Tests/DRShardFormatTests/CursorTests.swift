@@ -20,7 +20,6 @@ private func varint(_ bytes: [UInt8]) throws(ShardError) -> UInt32 {
         written.append(varint: value)
         #expect(written == bytes)
         #expect(try varint(bytes) == value)
-        #expect(RaggedUnit.varintByteCount(Int(value)) == bytes.count)
         for count in 0..<bytes.count { #expect(throws: ShardError.corrupt("")) { try varint(Array(bytes[..<count])) } }
     }
 

@@ -122,17 +122,22 @@ import Testing
 
 // R-UNIT-1
 @Suite struct RaggedUnitTests {
+    /// Where the values of a unit's cells begin, and the last one ends.
+    private func places(_ bytes: [UInt8], cellCount: Int) throws(ShardError) -> [UInt32] {
+        var places: [UInt32] = [7, 7, 7]  // of an earlier unit
+        try RaggedUnit.locate(bytes.span, cellCount: cellCount, into: &places)
+        return places
+    }
+
     @Test func cellsFillTheirUnitExactly() throws {
-        #expect(try RaggedUnit.cellRanges([0], cellCount: 1) == [1..<1])
-        #expect(try RaggedUnit.cellRanges([2, 0, 1, 7, 8, 9], cellCount: 3) == [3..<5, 5..<5, 5..<6])
+        #expect(try places([0], cellCount: 1) == [1, 1])
+        #expect(try places([2, 0, 1, 7, 8, 9], cellCount: 3) == [3, 5, 5, 6])
         let wrong: [([UInt8], Int)] = [([], 1), ([0, 0], 1), ([1], 1), ([2, 7], 1), ([0], 2), ([0x80, 0], 1)]
         for (bytes, cellCount) in wrong {
-            #expect(throws: ShardError.corrupt(""), "\(bytes)") {
-                try RaggedUnit.cellRanges(bytes, cellCount: cellCount)
-            }
+            #expect(throws: ShardError.corrupt(""), "\(bytes)") { try places(bytes, cellCount: cellCount) }
         }
         // Many cells are refused by the bytes that are there, before anything is allocated for them.
-        #expect(throws: ShardError.corrupt("")) { try RaggedUnit.cellRanges([0, 0], cellCount: .max) }
+        #expect(throws: ShardError.corrupt("")) { try places([0, 0], cellCount: .max) }
     }
 }
 
