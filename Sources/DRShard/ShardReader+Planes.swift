@@ -40,6 +40,7 @@ extension ShardReader {
                     }
                 }
             }
+            return true
         }
     }
 
@@ -58,38 +59,40 @@ extension ShardReader {
     }
 
     /// Calls `body` with views of the pages of one plane, in order, if its cells lie in the file as they are: a tensor,
-    /// plain, not compressed, one variant a page, from a source in memory.
+    /// plain, not compressed, one variant a page, every cell present, from a source in memory.
     ///
-    /// Checksums are compared first, unless the options say otherwise. Cells that are not present are zero in a view.
+    /// Checksums are compared first, unless the options say otherwise.
     /// - Parameter body: gets the page, and a view of its cells, which ends with the call.
     /// - Returns: false, without a call of `body` for that page or later ones, at a page that cannot be viewed: use
-    ///   `readCells` then.
+    ///   `readCells` then, which also says which cells are not present.
     public func withRawPages(
         column: Int, variant: Int = 0, rows: Range<Int>? = nil, _ body: (RawPage, Span<UInt8>) throws(ShardError) -> Void
     ) throws(ShardError) -> Bool {
         let rows = try checkedRows(rows, column: column, variant: variant)
         guard let memory = unsafe source.memory, let cell = schema.columns[column].type.cellByteCount else { return false }
-        var isViewed = true
-        try forEachPage(column: column, variant: variant, rows: rows) { pages, page, firstRow throws(ShardError) in
+        return try forEachPage(column: column, variant: variant, rows: rows) { pages, page, firstRow throws(ShardError) in
             let entry = pages.index.entries[page]
+            guard ShardReader.isRaw(entry.header, cellByteCount: cell) else { return false }
             let prologue = try prologue(of: page, in: pages)
-            let unitByteCount = entry.header.rowsPerUnit * cell
-            let isRegular = entry.header.rowsPerUnit == 1 || unitByteCount % FormatConstants.alignment == 0
-                || PageLayout.unitCount(entry.header) == 1
-            guard isViewed, !entry.header.isPacked, entry.header.variantCount == 1, isRegular else {
-                isViewed = false
-                return
-            }
             let start = Int(entry.position) + entry.header.payloadOffset
             // SAFETY: the index was checked: the page lies in the file.
             let payload = unsafe UnsafeRawBufferPointer(rebasing: memory[start..<start + entry.header.payloadByteCount])
+            counter.add(byteCount: payload.count)
             if options.checksUnits { try unsafe checkUnits(payload, entry, prologue, pages, page) }
             let stride = entry.header.rowsPerUnit == 1 ? pad64(cell) : cell
             let bytes = unsafe payload.bindMemory(to: UInt8.self)
             let rows = firstRow..<firstRow + entry.header.rowCount
             try body(RawPage(rows: rows, stride: stride, cellByteCount: cell), unsafe bytes.span)
+            return true
         }
-        return isViewed
+    }
+
+    /// Whether the cells of a page lie at one distance, as they are, and all of them are there. The zeros of a cell that
+    /// is not present must not be taken for its value.
+    private static func isRaw(_ header: BlockHeader, cellByteCount: Int) -> Bool {
+        guard PageLayout.isKnown(header), !header.isPacked, !header.hasMissing, header.variantCount == 1 else { return false }
+        return header.rowsPerUnit == 1 || PageLayout.unitCount(header) == 1
+            || header.rowsPerUnit * cellByteCount % FormatConstants.alignment == 0
     }
 
     private func checkUnits(
@@ -115,20 +118,25 @@ extension ShardReader {
         return rows
     }
 
-    /// Calls `body` with the pages of a plane that hold some of the rows, and the page's first row in the shard.
-    private func forEachPage(
-        column: Int, variant: Int, rows: Range<Int>, _ body: (PlanePages, Int, Int) throws(ShardError) -> Void
-    ) throws(ShardError) {
-        guard !rows.isEmpty else { return }
+    /// Calls `body` with the pages of a plane that hold some of the rows, and the page's first row in the shard, until it
+    /// returns false.
+    /// - Returns: whether it never did.
+    @discardableResult private func forEachPage(
+        column: Int, variant: Int, rows: Range<Int>, _ body: (PlanePages, Int, Int) throws(ShardError) -> Bool
+    ) throws(ShardError) -> Bool {
+        guard !rows.isEmpty else { return true }
         for group in group(ofRow: rows.lowerBound)...group(ofRow: rows.upperBound - 1) {
             let pages = try pages(column: column, variant: variant, group: group)
             let groupRow = footer.groups[group].firstRow
             for (page, entry) in pages.index.entries.enumerated() {
                 let firstRow = groupRow + entry.header.firstRow
                 guard rows.overlaps(firstRow..<firstRow + entry.header.rowCount) else { continue }
-                do throws(ShardError) { try body(pages, page, firstRow) } catch { throw error.with(pages.context(page: page)) }
+                do throws(ShardError) {
+                    guard try body(pages, page, firstRow) else { return false }
+                } catch { throw error.with(pages.context(page: page)) }
             }
         }
+        return true
     }
 
     /// The payload of a page: in memory, or read.

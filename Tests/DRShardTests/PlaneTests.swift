@@ -55,6 +55,50 @@ import Testing
         #expect(try !read.withRawPages(column: MiniatureData.views) { _, _ in })
     }
 
+    @Test func viewsAreRefusedWhereCellsAreMissingAndCountedElsewhere() throws {
+        let folder = try TemporaryFolder()
+        var data = try MiniatureData(rowCount: 130, dims: 32, absence: false)
+        data.rows[70][MiniatureData.views][0] = nil  // in the second of three row groups
+        try data.write(to: folder.file("a.drs"), options: smallOptions())
+        let reader = try ShardReader(path: folder.file("a.drs"), access: .mapped)
+        var seen: [Range<Int>] = []
+        #expect(try !reader.withRawPages(column: MiniatureData.views) { page, _ in seen.append(page.rows) })
+        #expect(seen == [0..<64], "no page behind the first that cannot be viewed")
+        #expect(try reader.withRawPages(column: MiniatureData.views, variant: 1) { _, _ in })
+        let before = reader.readCounts
+        #expect(try reader.withRawPages(column: MiniatureData.views, variant: 1) { _, _ in })
+        let counts = reader.readCounts - before
+        #expect(counts.requestCount == 3 && counts.byteCount == 130 * 64)
+    }
+
+    // R-GROUP-2
+    @Test func unitOfSeveralVariantsIsReadOnce() throws {
+        let path = VectorIndex.path("valid/spanning.drs")
+        for access in [Access.read, .mapped] {
+            let reader = try ShardReader(path: path, access: access)
+            let addresses = (0..<reader.schema.variantCount(of: 1)).map { CellAddress(row: 0, variant: $0) }
+            let spanned = reader.footer.groups[0].chunks.filter { $0.column == 1 }
+            #expect(spanned.count == 1 && addresses.count > 1)
+            _ = try reader.values(column: 1, addresses)
+            let before = reader.readCounts
+            _ = try reader.values(column: 1, addresses)
+            #expect((reader.readCounts - before).requestCount == 1)
+        }
+    }
+
+    @Test func strideThatWrapsIsTheCallersMistake() throws {
+        let reader = try ShardReader(source: MemorySource(try SmallShard().bytes))
+        let addresses = (0..<3).map { CellAddress(row: $0) }
+        let target = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 8)
+        defer { unsafe target.deallocate() }
+        for stride in [Int.max, Int.max / 2 + 1, 64, 3] {
+            #expect(throws: ShardError.invalidArgument("")) {
+                try unsafe reader.readCells(column: 0, addresses, into: target, stride: stride)
+            }
+        }
+        #expect(try unsafe reader.readCells(column: 0, addresses, into: target, stride: 24).isEmpty)
+    }
+
     @Test func damageInAViewIsFoundBeforeTheViewIsGiven() throws {
         let folder = try TemporaryFolder()
         let data = try MiniatureData(rowCount: 64, dims: 32, absence: false)

@@ -26,7 +26,8 @@ struct VectorIndex {
     static let valid = entries.filter { $0.code == nil }
     static let invalid = entries.filter { $0.code != nil }
 
-    static func path(_ entry: Entry) -> String { folder.appendingPathComponent(entry.file).path }
+    static func path(_ entry: Entry) -> String { path(entry.file) }
+    static func path(_ file: String) -> String { folder.appendingPathComponent(file).path }
 }
 
 /// The class that the index names for an error.
