@@ -11,15 +11,21 @@ public struct ShardVerifier {
         case decode
     }
 
-    /// Called with the bytes that are checked so far, and those there are.
+    /// Called with what is done of what there is to do: first bytes of the file, while its blocks are walked; then, with
+    /// `.decode`, rows of the shard, from none on again.
     public typealias Progress = (_ done: UInt64, _ total: UInt64) -> Void
+
+    /// Findings that are listed. Behind them stands one more, which says that there are others.
+    static let maximumFindings = 1000
 
     private let source: any ByteSource
     private let depth: Depth
     private let progress: Progress?
+    private let stepByteCount: UInt64
     private var findings: [ShardError] = []
 
-    private init(source: any ByteSource, depth: Depth, progress: Progress?) {
+    private init(source: any ByteSource, depth: Depth, progress: Progress?, stepByteCount: UInt64) {
+        self.stepByteCount = stepByteCount
         self.source = source
         self.depth = depth
         self.progress = progress
@@ -35,14 +41,26 @@ public struct ShardVerifier {
     }
 
     public static func verify(source: any ByteSource, depth: Depth = .full, progress: Progress? = nil) -> [ShardError] {
-        var verifier = ShardVerifier(source: source, depth: depth, progress: progress)
+        verify(source: source, depth: depth, progress: progress, stepByteCount: 4 << 20)
+    }
+
+    /// - Parameter stepByteCount: bytes of values that are decoded at once; a row more than that is one step.
+    package static func verify(
+        source: any ByteSource, depth: Depth, progress: Progress? = nil, stepByteCount: UInt64
+    ) -> [ShardError] {
+        var verifier = ShardVerifier(source: source, depth: depth, progress: progress, stepByteCount: stepByteCount)
         verifier.run()
         return verifier.findings
     }
 
     private mutating func report(_ error: ShardError, _ context: ShardError.Context = .init()) {
-        findings.append(error.with(context).with(.init(path: source.path)))
+        guard findings.count <= Self.maximumFindings else { return }
+        let error = error.with(context).with(.init(path: source.path))
+        guard findings.count == Self.maximumFindings else { return findings.append(error) }
+        findings.append(ShardError(error.code, "and more than these \(findings.count) findings", context: .init(path: source.path)))
     }
+
+    private var isFull: Bool { findings.count > Self.maximumFindings }
 
     private mutating func run() {
         var reader: ShardReader?
@@ -54,7 +72,7 @@ public struct ShardVerifier {
         guard depth != .fast else { return }
         walk(reader)
         if let reader { checkSide(reader) }
-        if depth == .decode, let reader, findings.isEmpty { checkValues(reader) }
+        if depth == .decode, let reader { checkValues(reader) }
     }
 
     // MARK: From the footer
@@ -94,10 +112,12 @@ public struct ShardVerifier {
                 guard block.kind == .group, block.shardTag == reader.header.shardTag, block.group == group.group,
                     block.rowCount == group.rowCount
                 else { throw .corrupt("no group block stands behind the last index of the row group") }
-                let payload = try source.bytes(at: position + 64, count: block.payloadByteCount)
-                guard crc32c(payload) == block.checksum else { throw .checksumMismatch("group block") }
                 var expected: [UInt8] = []
                 group.append(to: &expected)
+                guard block.payloadByteCount == expected.count, UInt64(block.blockByteCount) <= source.byteCount - position
+                else { throw .corrupt("the group block has \(block.payloadByteCount) bytes, the footer's copy \(expected.count)") }
+                let payload = try source.bytes(at: position + 64, count: block.payloadByteCount)
+                guard crc32c(payload) == block.checksum else { throw .checksumMismatch("group block") }
                 guard payload == expected else { throw .corrupt("the group block does not say what the footer says") }
             } catch { report(error, .init(rowGroup: group.group, position: position)) }
         }
@@ -111,11 +131,11 @@ public struct ShardVerifier {
             if reader != nil { report(error) }
             return
         }
-        let hasTail = reader != nil
+        let hasTail = reader != nil || endsWithTail()
         let end = hasTail ? source.byteCount - UInt64(FormatConstants.tailByteCount) : source.byteCount
-        var walk = BlockWalk(source: source, header: start.header, end: end)
-        var order = BlockOrder(schema: start.schema, footer: reader?.footer)
-        while true {
+        var walk = BlockWalk(source: source, header: start.header, end: end, isComplete: hasTail)
+        var order = BlockOrder(reader: reader)
+        while !isFull {
             do throws(ShardError) {
                 guard let (position, block) = try walk.next() else { break }
                 if let error = order.next(block, at: position) { report(error, .init(position: position)) }
@@ -124,11 +144,25 @@ public struct ShardVerifier {
             } catch {
                 // An unfinished file ends anywhere; the missing tail is reported already.
                 if hasTail || error.code != .truncated { report(error) }
-                guard (try? walk.resynchronize()) == true else { break }
                 order.lost()
+                guard resynchronize(&walk) else { break }
             }
         }
-        if hasTail, let error = order.atEnd() { report(error, .init(position: end)) }
+        if hasTail, !isFull, let error = order.atEnd() { report(error, .init(position: end)) }
+    }
+
+    private mutating func resynchronize(_ walk: inout BlockWalk) -> Bool {
+        do throws(ShardError) { return try walk.resynchronize() } catch {
+            report(error, .init(position: walk.position))
+            return false
+        }
+    }
+
+    /// Whether a tail stands at the end, be it one whose footer cannot be used: from a newer writer, or damaged.
+    private func endsWithTail() -> Bool {
+        let magic = FormatConstants.tailMagic
+        guard source.byteCount >= UInt64(FormatConstants.minimumFileByteCount) else { return false }
+        return (try? source.bytes(at: source.byteCount - UInt64(magic.count), count: magic.count)) == magic
     }
 
     private mutating func readStart(_ reader: ShardReader?) throws(ShardError) -> (header: FileHeader, schema: Schema) {
@@ -146,6 +180,7 @@ public struct ShardVerifier {
         var context = ShardError.Context(position: position)
         if block.kind != .footer { context.rowGroup = block.group }
         do throws(ShardError) {
+            try block.checkLimit()
             let bytes = try source.bytes(at: position, count: block.blockByteCount)
             if block.kind == .page {
                 guard schema.columns.indices.contains(block.column) else { throw .corrupt("a page of column \(block.column)") }
@@ -171,167 +206,40 @@ public struct ShardVerifier {
     // MARK: Values
 
     private mutating func checkValues(_ reader: ShardReader) {
-        var ids: Set<UInt128> = []
-        for group in reader.footer.groups {
+        var known = Set(findings.map(Place.init))
+        var check = ValueCheck(reader: reader, stepByteCount: stepByteCount)
+        for group in reader.footer.groups where !isFull {
             for column in reader.schema.columns.indices {
-                do throws(ShardError) { try checkValues(reader, group: group, column: column, ids: &ids) } catch {
-                    report(error, .init(rowGroup: group.group, column: reader.schema.columns[column].name))
+                let context = ShardError.Context(path: source.path, rowGroup: group.group, column: reader.schema.columns[column].name)
+                check.check(group, column: column) { error in
+                    let error = error.with(context)
+                    // What the indexes and the walk have found is found again here, by everybody who needs it.
+                    if known.insert(Place(error)).inserted { report(error) }
                 }
             }
             progress?(UInt64(group.firstRow + group.rowCount), UInt64(reader.rowCount))
         }
     }
 
-    private func checkValues(_ reader: ShardReader, group: GroupEntry, column: Int, ids: inout Set<UInt128>) throws(ShardError) {
-        let variants = reader.schema.variantCount(of: column)
-        var digest = SequenceDigest()
-        var plain: UInt64 = 0
-        var rowSet = SequenceDigest()
-        let isID = column == reader.schema.rowIDColumn
-        let vocabularySize = reader.schema.vocabularySize(of: column)
-        var row = group.firstRow
-        // A few rows at a time: memory stays near a page's.
-        let cell = reader.schema.columns[column].type.cellByteCount ?? 4096
-        let step = max(1, PageEncoder.pageByteCount / (max(1, cell) * variants))
-        while row < group.firstRow + group.rowCount {
-            let rows = row..<min(row + step, group.firstRow + group.rowCount)
-            let addresses = rows.flatMap { row in (0..<variants).map { CellAddress(row: row, variant: $0) } }
-            let cells = try reader.values(column: column, addresses)
-            var states = [CellState](repeating: .present, count: addresses.count)
-            for missing in cells.missing { states[missing.index] = missing.state }
-            for i in addresses.indices {
-                let value = cells.bytes.span.extracting(cells.ranges[i])
-                plain += UInt64(value.count)
-                let sum = states[i] == .present ? crc32c(value) : 0
-                digest.append(term: SequenceDigest.term(state: states[i], byteCount: value.count, crc32c: sum))
-                if let vocabularySize, states[i] == .present {
-                    do throws(ShardError) {
-                        try CellValue.check(value, tokensBelow: vocabularySize, type: reader.schema.columns[column].type)
-                    } catch { throw error.with(.init(variant: addresses[i].variant, row: addresses[i].row)) }
-                }
-                guard isID, states[i] == .present else { continue }
-                let term = SequenceDigest.term(rowID: value)
-                rowSet.append(term: term)
-                if !ids.insert(term).inserted { throw ShardError.corrupt("a row id occurs twice").with(.init(row: addresses[i].row)) }
-            }
-            if isID, let absent = states.firstIndex(of: .absent) {
-                throw ShardError.corrupt("a row id is absent").with(.init(row: addresses[absent].row))
-            }
-            if isID, states.contains(where: { $0 != .present }) { rowSet = group.rowSetDigest }
-            row = rows.upperBound
+    /// What was found where, as far as the walk and the values can agree on it.
+    private struct Place: Hashable {
+        private let code: ShardError.Code
+        private let rowGroup: Int?
+        private let column: String?
+        private let page: Int?
+        private let variant: Int?
+        /// Of what has no page.
+        private let row: Int?
+        private let reason: String?
+
+        init(_ error: ShardError) {
+            code = error.code
+            rowGroup = error.context.rowGroup
+            column = error.context.column
+            page = error.context.page
+            variant = error.context.variant
+            row = page == nil ? error.context.row : nil
+            reason = page == nil ? error.reason : nil
         }
-        guard digest == group.columnDigests[column] else { throw .corrupt("the values do not have the column's digest") }
-        guard !isID || rowSet == group.rowSetDigest else { throw .corrupt("the row ids do not have the row-set digest") }
-        let said = group.chunks.filter { $0.column == column }.reduce(0) { $0 + $1.plainByteCount }
-        guard plain == said else { throw .corrupt("values of \(plain) bytes, the row group says \(said)") }
     }
-}
-
-/// In which order blocks must come: auxiliary pages, pages by chunk, indexes by chunk, group block; then the footer.
-/// Spec: [R-GROUP-4], [R-AUX-2], [R-FILE-1].
-private struct BlockOrder {
-    private let footer: Footer?
-    private let schema: Schema
-    private var group = 0
-    /// 0 auxiliary pages, 1 pages, 2 indexes, 3 behind the group block, 4 behind the footer.
-    private var stage = 0
-    private var pages: [BlockHeader] = []
-    private var indexes = 0
-    private var auxiliaryCount = 0
-    private var lastAuxiliary: BlockHeader?
-    private var isLost = false
-
-    init(schema: Schema, footer: Footer?) {
-        self.schema = schema
-        self.footer = footer
-    }
-
-    /// After damage the order is taken up again at the next group.
-    mutating func lost() { isLost = true }
-
-    mutating func next(_ block: BlockHeader, at position: UInt64) -> ShardError? {
-        if isLost {
-            guard block.kind == .group || block.kind == .footer else { return nil }
-            isLost = false
-            group = block.kind == .group ? block.group + 1 : footer?.groups.count ?? group
-            stage = block.kind == .footer ? 4 : 0
-            pages = []
-            indexes = 0
-            return nil
-        }
-        if block.kind != .footer, block.group != group { return .corrupt("a block of row group \(block.group) inside row group \(group)") }
-        switch block.kind {
-        case .auxiliary: return nextAuxiliary(block, at: position)
-        case .page:
-            guard stage <= 1 else { return .corrupt("a page stands behind the indexes of its row group") }
-            if stage == 0, let error = pairIsOpen() { return error }
-            if stage == 0, pages.isEmpty, let footer, footer.groups.indices.contains(group), footer.groups[group].position > position {
-                return .corrupt("the row group begins before the place that the footer says")
-            }
-            stage = 1
-            pages.append(block)
-        case .chunkIndex:
-            guard stage == 1 || stage == 2 else { return .corrupt("a chunk index before the pages of its row group") }
-            stage = 2
-            indexes += 1
-        case .group:
-            guard stage == 2 else { return .corrupt("a group block before the indexes of its row group") }
-            let error = checkGroup(end: position)
-            group += 1
-            stage = 0
-            pages = []
-            indexes = 0
-            return error
-        case .footer:
-            guard stage == 0, let footer, footer.groups.count == group else { return .corrupt("a footer where row groups are not complete") }
-            stage = 4
-        }
-        return nil
-    }
-
-    private mutating func nextAuxiliary(_ block: BlockHeader, at position: UInt64) -> ShardError? {
-        guard stage == 0 else { return .corrupt("an auxiliary page behind the first page of its row group") }
-        if let first = lastAuxiliary {
-            var twin = first
-            twin.copy = 1
-            lastAuxiliary = nil
-            guard twin == block else { return .corrupt("the second copy of an auxiliary page is not like the first") }
-            auxiliaryCount += 1
-            return nil
-        }
-        guard block.copy == 0, block.ordinal == auxiliaryCount else { return .corrupt("an auxiliary page out of its order") }
-        lastAuxiliary = block
-        guard let footer else { return nil }
-        guard footer.auxiliaries.indices.contains(auxiliaryCount), footer.auxiliaries[auxiliaryCount].firstPosition == position
-        else { return .corrupt("an auxiliary page that the footer does not list") }
-        return nil
-    }
-
-    private func pairIsOpen() -> ShardError? {
-        lastAuxiliary == nil ? nil : .corrupt("an auxiliary page without its second copy")
-    }
-
-    /// Pages and indexes of a group are those that the footer's entry names, each once.
-    private func checkGroup(end: UInt64) -> ShardError? {
-        guard let footer else { return nil }
-        guard footer.groups.indices.contains(group) else { return .corrupt("a row group that the footer does not list") }
-        let chunks = footer.groups[group].chunks
-        guard indexes == chunks.count else { return .corrupt("\(indexes) chunk indexes, \(chunks.count) chunks") }
-        var page = 0
-        for chunk in chunks {
-            var row = 0
-            while row < footer.groups[group].rowCount, page < pages.count, pages[page].column == chunk.column,
-                pages[page].firstVariant == chunk.firstVariant, pages[page].firstRow == row, pages[page].rowCount > 0
-            {
-                row += pages[page].rowCount
-                page += 1
-            }
-            guard row == footer.groups[group].rowCount else {
-                return .corrupt("the pages in the file are not those of column \(chunk.column), variant \(chunk.firstVariant)")
-            }
-        }
-        return page == pages.count ? nil : .corrupt("\(pages.count - page) pages that no chunk claims")
-    }
-
-    func atEnd() -> ShardError? { stage == 4 || isLost ? nil : .corrupt("there is no footer before the tail") }
 }
