@@ -70,6 +70,13 @@ def with_dictionary():
     return made
 
 
+def shared_dictionary():
+    made = shard(1, [Column("a", 0, BINARY), Column("b", 0, BINARY)], [one([SHRINKS]), one([SHRINKS])],
+                 layouts={1: Layout(codec=ZSTD, auxiliary=1), 2: Layout(codec=ZSTD, auxiliary=1)})
+    made.auxiliaries = [Auxiliary(0, 1, b"the same again, the same")]
+    return made
+
+
 # --- ways to break them ---------------------------------------------------------------------------------------------
 
 def put(**values):
@@ -109,6 +116,13 @@ def swap(what, a, b):
         x, y = marks[a], marks[b]
         assert x.end - x.start == y.end - y.start
         data[x.start:x.end], data[y.start:y.end] = data[y.start:y.end], data[x.start:x.end]
+    return hook
+
+
+def swap_positions(a, b):
+    def hook(group, where):
+        x, y = group["chunks"][a], group["chunks"][b]
+        x["index_position"], y["index_position"] = y["index_position"], x["index_position"]
     return hook
 
 
@@ -276,6 +290,19 @@ def footer():
         group=lambda v, w: v["chunks"][2].update({k: v["chunks"][1][k] for k in ("index_position", "index_crc32c")}))
     add("chunk-stored", "corrupt", VERIFY, "VAL-4", "stored_byte_count one more", plain(), chunk=c1(put(stored_byte_count=more(1))))
     add("chunk-plain", "corrupt", VERIFY, "VAL-4", "plain_byte_count one more", plain(), chunk=c1(put(plain_byte_count=more(1))))
+    add("chunk-plain-huge", "corrupt", VERIFY, "UNIT-4 VAL-4", "plain_byte_count 2^63 of two chunks, whose sum is 0 in 64 bits", axis_shard(), chunk=c1(put(plain_byte_count=2**63)))
+    add("chunk-plain-expansion", "corrupt", VERIFY, "UNIT-4 VAL-4", "plain_byte_count is more than 1,024 times stored_byte_count", words(), chunk=c1(put(plain_byte_count=lambda old: 1 << 30)))
+    add("group-position-earlier", "corrupt", VERIFY, "VAL-4", "position of the second group is that of the first", two_groups(),
+        group=only(put(position=192), group=1))
+    add("index-blocks-swapped", "corrupt", VERIFY, "GROUP-4", "two chunk indexes in another order than their chunks, and found by their positions", axis_shard(),
+        group=swap_positions(0, 1), file=swap("index", 0, 1))
+    add("footer-payload-huge", "corrupt", OPEN, "LIMIT-1", "payload_byte_count 2^32 - 1 in the footer's block header, which the tail contradicts", plain(), footer_fields=put(payload_byte_count=2**32 - 1))
+    add("index-payload-huge", "corrupt", READ, "LIMIT-1", "payload_byte_count 2^32 - 1 in an index's block header, which the chunk entry contradicts", plain(), index_fields=c1(put(payload_byte_count=2**32 - 1)))
+    add("auxiliary-payload-huge", "corrupt", READ, "LIMIT-1", "payload_byte_count 2^32 - 1 in both copies of an auxiliary page, which the footer contradicts", with_dictionary(), aux_fields=put(payload_byte_count=2**32 - 1))
+    add("page-auxiliary-column-in-use", "corrupt", READ, "AUX-5", "a page needs the dictionary of the column before it, which has used it", shared_dictionary())
+    for name, change in (("ordinal", dict(ordinal=7)), ("rows-per-unit", dict(rows_per_unit=9)), ("first-row", dict(first_row=1))):
+        add("page-header-copy-" + name, "corrupt", VERIFY, "INDEX-2", "%s of a page's header is another than in the chunk index" % name.replace("-", "_"), plain(),
+            page_block=c1(header_patch(**change)))
 
 
 # --- indexes --------------------------------------------------------------------------------------------------------
