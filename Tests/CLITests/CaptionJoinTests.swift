@@ -29,11 +29,11 @@ private func texts(_ shards: String, _ column: String = "text") throws -> [Strin
             // The third of one tar is in the captions of the other.
             try writeTar(folder + "/a.tar", try [1, 2, 6].map { try SampleMembers($0) })
             try writeTar(folder + "/b.tar", try [4, 5, 3].map { try SampleMembers($0) })
-            for order in [["a", "b"], ["b", "a"]] {
-                let out = folder + "/" + order.joined()
+            for (order, onError) in [("ab", "stop"), ("ba", "stop"), ("ab", "skip"), ("ba", "skip")] {
+                let out = folder + "/" + order + onError
                 let outcome = try drshard(
                     ["convert"] + order.map { "\(folder)/\($0).tar" } + [
-                        "--captions", folder + "/captions", "--output", out, "--on-error", "skip", "--json",
+                        "--captions", folder + "/captions", "--output", out, "--on-error", onError, "--json",
                     ])
                 #expect(outcome.status == 0, "\(outcome.error)")
                 let report = try outcome.json

@@ -57,9 +57,9 @@ final class CaptionStore {
     }
 
     /// Uids of the open input's tar which nothing has asked for.
-    func unusedUIDs() -> [String] {
+    func unusedUIDs() -> [UInt128] {
         guard let index = current.flatMap({ indexes[$0] }) else { return [] }
-        return index.entries.lazy.filter { !$0.isUsed }.map(\.uid.uidText)
+        return index.entries.filter { !$0.isUsed }.map(\.uid)
     }
 
     /// How many samples of all inputs' tars nothing has asked for, not even an input that another tar belongs to.

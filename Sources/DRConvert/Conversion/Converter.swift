@@ -14,6 +14,8 @@ package struct Converter {
     private var rowConverter: RowConverter
     private var report = ConvertReport()
     private var seenUIDs = UIDSet()
+    /// Of all inputs; read only when a caption has no sample in the input that its tar belongs to.
+    private var inputUIDs: UIDSet?
     /// What was left out of the open shard: how many samples or ends of tars, and the first of them.
     private var leftOut: (count: Int, first: String)?
     private var doneByteCount: UInt64 = 0
@@ -100,11 +102,29 @@ package struct Converter {
         report.outputByteCount += TarFolder.byteCount(path)
     }
 
-    /// Every caption sample of the tar that belongs to the input must have been asked for.
-    private func checkPairing(_ input: String) throws(ShardError) {
-        guard options.onError == .stop, let unused = captions?.unusedUIDs(), let first = unused.first else { return }
-        let why = "\(unused.count) caption samples, the first of them \(first), have no sample in this tar"
+    /// Every caption sample of the tar that belongs to the input must have been asked for, or be for another input.
+    private mutating func checkPairing(_ input: String) throws(ShardError) {
+        guard options.onError == .stop, var unused = captions?.unusedUIDs(), !unused.isEmpty else { return }
+        let inputUIDs = inputUIDs ?? Converter.uids(of: options.inputs)
+        self.inputUIDs = inputUIDs
+        unused.removeAll { inputUIDs.contains($0) }
+        guard let first = unused.first else { return }
+        let why = "\(unused.count) caption samples, the first of them \(first.uidText), have no sample in this tar or another"
         throw options.onError.advised(ShardError.schemaMismatch(why).with(.init(path: input)))
+    }
+
+    /// The uids that the headers of tars name. A tar that cannot be read is reported when it is converted.
+    private static func uids(of inputs: [String]) -> UIDSet {
+        var uids = UIDSet()
+        for input in inputs {
+            guard let tar = try? TarReader(path: input, blockByteCount: 1 << 14) else { continue }
+            let reader = SampleGroupReader(tar, readsBytes: false)
+            while let group = try? reader.next() {
+                if let uid = try? UInt128(uid: group.name) { uids.insert(uid) }
+            }
+            uids.pack()
+        }
+        return uids
     }
 
     private mutating func convertSamples(_ input: String, _ writer: ShardWriter) throws(ShardError) {

@@ -1,14 +1,16 @@
 internal import DRShardFormat
 
 /// A set of uids that only grows, at 16 bytes each: those of finished shards lie in a few sorted arrays.
-struct UIDSet {
+package struct UIDSet {
     private var open: Set<UInt128> = []
     /// Ascending; each more than twice as long as the next, so there are O(log count) of them.
     private var runs: [[UInt128]] = []
 
-    var count: Int { runs.reduce(open.count) { $0 + $1.count } }
+    package init() {}
 
-    func contains(_ uid: UInt128) -> Bool {
+    package var count: Int { runs.reduce(open.count) { $0 + $1.count } }
+
+    package func contains(_ uid: UInt128) -> Bool {
         if open.contains(uid) { return true }
         return runs.contains { run in
             let place = UIDSet.lowerBound(run.count) { run[$0] < uid }
@@ -16,10 +18,10 @@ struct UIDSet {
         }
     }
 
-    mutating func insert(_ uid: UInt128) { open.insert(uid) }
+    package mutating func insert(_ uid: UInt128) { open.insert(uid) }
 
     /// Packs what came since the last call.
-    mutating func pack() {
+    package mutating func pack() {
         guard !open.isEmpty else { return }
         var run = open.sorted()
         open = []
