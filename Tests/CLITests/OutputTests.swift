@@ -34,7 +34,8 @@ import Testing
     @Test func captionersHaveTheirOwnKeysInJSON() throws {
         try withFolder { folder in
             let shards = try convertedSample(in: folder, converting: ["--captioner", "nobody"])
-            let captioners = try #require(try drshard("schema", shards, "--json").json["captioners"] as? [[String: Any]])
+            let captioners = try #require(
+                try drshard("schema", shards, "--json").json["captioners"] as? [[String: Any]])
             #expect(captioners[0]["axis"] as? String == "synthetic" && captioners[0]["name"] as? String == "nobody")
         }
     }
@@ -47,7 +48,8 @@ import Testing
             #expect(head.status == 0 && head.lines.count == 2, "\(head.error)")
             let none = try drshard("head", shards, "--skip", most, "--rows", most)
             #expect(none.status == 0 && none.output.isEmpty, "\(none.error)")
-            let load = try drshard("load", shards, "--batch-size", "4", "--embeddings-only", "--epoch", most, "--epochs", "2")
+            let load = try drshard(
+                "load", shards, "--batch-size", "4", "--embeddings-only", "--epoch", most, "--epochs", "2")
             #expect(load.status == 2 && load.error.contains("--epochs"), "\(load.error)")
         }
     }

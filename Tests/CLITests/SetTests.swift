@@ -24,12 +24,17 @@ import Testing
             list[1].members["syn.json"] = nil
             list[2].members["npz"] = nil
             try writeTar(folder + "/a.tar", list)
-            #expect(try drshard("convert", folder + "/a.tar", "--output", folder + "/out", "--on-error", "skip").status == 0)
-            let shards = try #require(try drshard("inspect", folder + "/out", "--json").json["shards"] as? [[String: Any]])
+            #expect(
+                try drshard("convert", folder + "/a.tar", "--output", folder + "/out", "--on-error", "skip").status == 0
+            )
+            let shards = try #require(
+                try drshard("inspect", folder + "/out", "--json").json["shards"] as? [[String: Any]])
             let notes = try #require(shards[0]["notes"] as? [[String: String]])
             #expect(notes.map { $0["key"] } == ["source", "left_out"])
             let value = try #require(notes.last?["value"])
-            #expect(value.hasPrefix("2, the first: ") && value.contains("no syn.json") && !value.contains(folder), "\(value)")
+            #expect(
+                value.hasPrefix("2, the first: ") && value.contains("no syn.json") && !value.contains(folder),
+                "\(value)")
         }
     }
 
@@ -39,7 +44,8 @@ import Testing
                 let input = folder + "/in" + seed
                 try #require(
                     try drshard(
-                        "sample", input, "--samples", "2", "--shards", "1", "--views", "1", "--dims", "8", "--seed", seed
+                        "sample", input, "--samples", "2", "--shards", "1", "--views", "1", "--dims", "8", "--seed",
+                        seed
                     ).status == 0)
                 try FileManager.default.moveItem(
                     atPath: input + "/reinforced/00000000.tar", toPath: input + "/reinforced/\(seed).tar")
@@ -49,7 +55,8 @@ import Testing
             #expect(inspect.status == 0, "\(inspect.error)")
             let schema = try drshard("schema", folder + "/out", "--json").json
             let operations = try #require(schema["operations"] as? [[String: Any]])
-            #expect(operations.map { ($0["magnitudes"] as? [Double])?.count } == [1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1])
+            #expect(
+                operations.map { ($0["magnitudes"] as? [Double])?.count } == [1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1])
         }
     }
 
@@ -81,7 +88,8 @@ import Testing
         try withFolder { folder in
             for (name, more) in [("a", []), ("b", ["--keep-f32"])] {
                 try writeTar(folder + "/\(name).tar", [try SampleMembers(1)])
-                #expect(try drshard(["convert", "\(folder)/\(name).tar", "--output", folder + "/out"] + more).status == 0)
+                #expect(
+                    try drshard(["convert", "\(folder)/\(name).tar", "--output", folder + "/out"] + more).status == 0)
             }
             let damaged = repositoryFile("Spec/vectors/invalid/footer-damaged.drs")
             for arguments in [[folder + "/out"], [damaged, folder + "/out", "/nowhere"]] {

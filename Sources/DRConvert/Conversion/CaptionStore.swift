@@ -82,7 +82,8 @@ final class CaptionStore {
         var members: [SampleGroup.Member] = []
         for (suffix, position, byteCount) in found.members {
             let bytes = try source.bytes(at: position, count: byteCount)
-            members.append(.init(suffix: suffix, name: "\(uid.uidText).\(suffix)", bytes: bytes, dataPosition: position))
+            members.append(
+                .init(suffix: suffix, name: "\(uid.uidText).\(suffix)", bytes: bytes, dataPosition: position))
         }
         let sample = try CaptionSample(SampleGroup(key: uid.uidText, members: members, path: index.tar))
         let image = members.first { CaptionSample.imageSuffixes.contains($0.suffix) }
@@ -114,7 +115,8 @@ final class CaptionStore {
             let more = common.count == 1 ? "" : ", and so have \(common.count - 1) more"
             let reason = "uid \(first.uidText) has a caption sample here and one in \(other.tar)\(more)"
             try skipOrThrow(
-                ShardError.schemaMismatch(reason).with(.init(path: tar)), what: "\(tar): \(common.count) caption samples")
+                ShardError.schemaMismatch(reason).with(.init(path: tar)),
+                what: "\(tar): \(common.count) caption samples")
         }
         indexes[number] = index
     }

@@ -15,7 +15,8 @@ extension SetLayout {
             options.exchangeableViews == .unknown, options.exchangeableCaptions == .unknown
         else {
             throw .invalidArgument(
-                "teachers, captioner, licences and exchangeable axes are those of the schema that is taken; leave these options out")
+                "teachers, captioner, licences and exchangeable axes are those of the schema that is taken; leave these options out"
+            )
         }
         let reader = try ShardReader(path: path)
         let rowsPerGroup = reader.header.rowsPerGroup
@@ -26,7 +27,8 @@ extension SetLayout {
                 throw .schemaMismatch("its schema has fields that this program does not know")
             }
             guard options.rowsPerGroup ?? rowsPerGroup == rowsPerGroup else {
-                throw .schemaMismatch("it has \(rowsPerGroup) rows a row group, where \(options.rowsPerGroup ?? 0) are asked for")
+                throw .schemaMismatch(
+                    "it has \(rowsPerGroup) rows a row group, where \(options.rowsPerGroup ?? 0) are asked for")
             }
         } catch { throw error.with(.init(path: path)) }
         return (reader.schema, rowsPerGroup)
@@ -34,7 +36,9 @@ extension SetLayout {
 
     private static func checkFit(_ schema: Schema, _ made: Schema) throws(ShardError) {
         func expectSame(_ what: String, _ there: String, _ here: String) throws(ShardError) {
-            guard there == here else { throw .schemaMismatch("\(what): \(there) in its schema, \(here) in this conversion") }
+            guard there == here else {
+                throw .schemaMismatch("\(what): \(there) in its schema, \(here) in this conversion")
+            }
         }
         guard schema.metadata.side == nil else { throw .schemaMismatch("it is a side shard") }
         try expectSame("axes", names(schema.axes.map(\.name)), names(made.axes.map(\.name)))

@@ -17,7 +17,8 @@ package enum RandAugment {
         var magnitudes = recipe.map { Set($0.isSigned ? [-$0.magnitude, $0.magnitude] : [$0.magnitude]) }
         for sample in samples {
             for record in sample.augmentations {
-                for operation in record.operations where Int(operation.operation) < recipe.count && !operation.magnitude.isNaN {
+                for operation in record.operations
+                where Int(operation.operation) < recipe.count && !operation.magnitude.isNaN {
                     magnitudes[Int(operation.operation)].insert(operation.magnitude)
                 }
             }
