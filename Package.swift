@@ -68,7 +68,8 @@ let package = Package(
             name: "DRShardFormatTests", dependencies: ["DRShardFormat", "CDRKernels"], swiftSettings: swiftSettings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
-            name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "TestSupport"], swiftSettings: swiftSettings),
+            name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "TestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "DRLoaderTests", dependencies: ["DRLoader", "DRShard", "DRShardFormat", "TestSupport"],
             swiftSettings: swiftSettings),

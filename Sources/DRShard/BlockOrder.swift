@@ -141,7 +141,9 @@ struct BlockOrder {
             }
             rowCount = expected.header.rowCount
             defer { advance(rowCount, of: entry) }
-            guard expected.header == block else { throw .corrupt("the page's header is not the one in the chunk index") }
+            guard expected.header == block else {
+                throw .corrupt("the page's header is not the one in the chunk index")
+            }
         } else {
             let claimed = entry.chunks[chunk]
             guard block.column == claimed.column, block.firstVariant == claimed.firstVariant,
@@ -181,7 +183,9 @@ struct BlockOrder {
         guard stage == .indexes else { throw .corrupt("a group block before the indexes of its row group") }
         if reader != nil {
             guard let chunks = entry?.chunks else { throw .corrupt("a row group that the footer does not list") }
-            guard indexCount == chunks.count else { throw .corrupt("\(indexCount) chunk indexes, \(chunks.count) chunks") }
+            guard indexCount == chunks.count else {
+                throw .corrupt("\(indexCount) chunk indexes, \(chunks.count) chunks")
+            }
         }
         beginGroup(group + 1)
     }

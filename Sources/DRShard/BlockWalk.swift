@@ -31,7 +31,8 @@ struct BlockWalk {
             guard end - here >= UInt64(FormatConstants.blockHeaderByteCount) else {
                 throw outside("\(end - here) bytes, where a block should begin")
             }
-            let block = try BlockHeader(parsing: try source.bytes(at: here, count: FormatConstants.blockHeaderByteCount))
+            let block = try BlockHeader(
+                parsing: try source.bytes(at: here, count: FormatConstants.blockHeaderByteCount))
             guard block.shardTag == header.shardTag else { throw .corrupt("this block carries another shard's tag") }
             guard UInt64(block.blockByteCount) <= end - here else {
                 throw outside("a block of \(block.blockByteCount) bytes, \(end - here) are left")

@@ -153,7 +153,8 @@ public final class AtomicFile: ByteSink {
         if unsafe link(partPath, path) == 0 {
             unsafe unlink(partPath)
         } else if errno == EEXIST {
-            throw ShardError.io("it has appeared while it was written; the new one is \(partPath)").with(.init(path: path))
+            throw ShardError.io("it has appeared while it was written; the new one is \(partPath)").with(
+                .init(path: path))
         } else {
             try AtomicFile.moveWithoutLink(from: partPath, to: path)
         }
@@ -167,7 +168,8 @@ public final class AtomicFile: ByteSink {
     /// The way of file systems without hard links. A file that appears between the look and the rename is replaced.
     package static func moveWithoutLink(from partPath: String, to path: String) throws(ShardError) {
         guard unsafe access(path, F_OK) != 0 else {
-            throw ShardError.io("it has appeared while it was written; the new one is \(partPath)").with(.init(path: path))
+            throw ShardError.io("it has appeared while it was written; the new one is \(partPath)").with(
+                .init(path: path))
         }
         guard unsafe rename(partPath, path) == 0 else { throw systemError("cannot rename \(partPath)", path: path) }
     }
@@ -185,6 +187,8 @@ public final class AtomicFile: ByteSink {
         guard descriptor >= 0 else { throw systemError("cannot open its folder", path: folder) }
         defer { close(descriptor) }
         // Some file systems have no folders to synchronise, and say EINVAL.
-        guard fsync(descriptor) == 0 || errno == EINVAL else { throw systemError("cannot synchronise its folder", path: folder) }
+        guard fsync(descriptor) == 0 || errno == EINVAL else {
+            throw systemError("cannot synchronise its folder", path: folder)
+        }
     }
 }

@@ -79,7 +79,8 @@ extension ByteSource {
                     .with(.init(path: path, position: request.position))
             }
             // SAFETY: the range was checked; buffer subscripts check the target's.
-            let source = unsafe UnsafeRawBufferPointer(rebasing: storage[Int(request.position)...][..<(Int(request.position) + request.byteCount)])
+            let source = unsafe UnsafeRawBufferPointer(
+                rebasing: storage[Int(request.position)...][..<(Int(request.position) + request.byteCount)])
             unsafe target[request.targetOffset..<request.targetOffset + request.byteCount].copyBytes(from: source)
         }
     }

@@ -12,7 +12,9 @@ public struct CanonicalDump {
         let schema = reader.schema
         var row = 0
         while row < reader.rowCount {
-            let rows = row..<min(row + 64, reader.rowCount, (row / reader.header.rowsPerGroup + 1) * reader.header.rowsPerGroup)
+            let rows =
+                row..<min(
+                    row + 64, reader.rowCount, (row / reader.header.rowsPerGroup + 1) * reader.header.rowsPerGroup)
             var columns: [(cells: RaggedCells, states: [Int: CellState])] = []
             for column in schema.columns.indices {
                 let variants = schema.variantCount(of: column)
@@ -29,7 +31,8 @@ public struct CanonicalDump {
                             switch columns[column].states[index] {
                             case .absent: "absent"
                             case .lost: "lost"
-                            default: try CanonicalDump.text(of: columns[column].cells[index], column: schema.columns[column])
+                            default:
+                                try CanonicalDump.text(of: columns[column].cells[index], column: schema.columns[column])
                             }
                         try line("cell \(row) \(column) \(variant) \(value)")
                     }
@@ -51,7 +54,9 @@ public struct CanonicalDump {
         lines += CanonicalDump.lines(of: schema)
         for note in reader.footer.notes { lines.append("note \(quoted(note.key)) \(quoted(note.value))") }
         lines.append("digest rows \(reader.footer.rowSetDigest)")
-        for column in schema.columns.indices { lines.append("digest column \(column) \(reader.footer.columnDigest(column))") }
+        for column in schema.columns.indices {
+            lines.append("digest column \(column) \(reader.footer.columnDigest(column))")
+        }
         return lines
     }
 
@@ -66,7 +71,9 @@ public struct CanonicalDump {
         }
         for (i, column) in schema.columns.enumerated() {
             var dims = "-"
-            if case .tensor(_, let list) = column.type { dims = list.isEmpty ? "()" : list.map(String.init).joined(separator: "x") }
+            if case .tensor(_, let list) = column.type {
+                dims = list.isEmpty ? "()" : list.map(String.init).joined(separator: "x")
+            }
             lines.append(
                 "column \(i) \(quoted(column.name)) role=\(column.role.rawValue) type=\(column.type.name) "
                     + "element=\(column.type.element?.description ?? "-") dims=\(dims) axis=\(orDash(column.axis)) "
@@ -85,7 +92,9 @@ public struct CanonicalDump {
                     + "weights_sha256=\(teacher.weightsSHA256.map(hex) ?? "-") slices=\(slices)")
         }
         for (i, captioner) in metadata.captioners.enumerated() {
-            lines.append("captioner \(i) \(quoted(captioner.name)) axis=\(captioner.axis) settings=\(quoted(captioner.settings))")
+            lines.append(
+                "captioner \(i) \(quoted(captioner.name)) axis=\(captioner.axis) settings=\(quoted(captioner.settings))"
+            )
         }
         for (i, tokenizer) in metadata.tokenizers.enumerated() {
             lines.append(
@@ -98,7 +107,9 @@ public struct CanonicalDump {
             lines.append("operation \(entry.operation) \(quoted(entry.name)) magnitudes=\(magnitudes)")
         }
         for (i, source) in metadata.sources.enumerated() {
-            lines.append("source \(i) \(quoted(source.name)) licence=\(quoted(source.licence)) reference=\(quoted(source.reference))")
+            lines.append(
+                "source \(i) \(quoted(source.name)) licence=\(quoted(source.licence)) reference=\(quoted(source.reference))"
+            )
         }
         for (i, note) in metadata.provenance.enumerated() {
             lines.append("provenance \(i) \(quoted(note.key)) \(quoted(note.value))")
@@ -158,7 +169,8 @@ public struct CanonicalDump {
         case .crop(let box): (kind, operands) = (1, [box.top, box.left, box.height, box.width].map(String.init))
         case .randAugment(let list): (kind, operands) = (2, list.map { "\($0.operation):\(number($0.magnitude))" })
         case .flip(let applied): (kind, operands) = (3, [applied ? "1" : "0"])
-        case .erase(let x, let y, let height, let width): (kind, operands) = (4, [x, y, height, width].map(String.init))
+        case .erase(let x, let y, let height, let width):
+            (kind, operands) = (4, [x, y, height, width].map(String.init))
         case .colorJitter(let order, let factors): (kind, operands) = (5, order.map(String.init) + factors.map(number))
         case .mixup(let lambda, let partner): (kind, operands) = (6, [number(lambda), hex(partner)])
         case .cutmix(let lambda, let x1, let y1, let x2, let y2, let partner):

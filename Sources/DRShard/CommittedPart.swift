@@ -38,7 +38,8 @@ struct CommittedPart {
             while try walk.resynchronize() {
                 let next = try unlessDamaged { () throws(ShardError) in try walk.next() }
                 guard let next, next?.header.kind == .group else { continue }
-                throw .corrupt("the unfinished file begins with \(found.count) zeros, and a row group follows; repair it")
+                throw .corrupt(
+                    "the unfinished file begins with \(found.count) zeros, and a row group follows; repair it")
             }
             return false
         }

@@ -74,7 +74,9 @@ public final class FileSource: ByteSource {
                     descriptor, UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress, rest.count,
                     off_t(request.position) + off_t(done))
                 if count < 0 && errno == EINTR { continue }
-                if count < 0 { throw systemError("cannot read \(request.byteCount) bytes at byte \(request.position)", path: path) }
+                if count < 0 {
+                    throw systemError("cannot read \(request.byteCount) bytes at byte \(request.position)", path: path)
+                }
                 if count == 0 {
                     throw ShardError.truncated("the file has become shorter than its \(byteCount) bytes")
                         .with(.init(path: path, position: request.position + UInt64(done)))
@@ -103,7 +105,8 @@ public final class FileSource: ByteSource {
             unsafe map = nil
             return
         }
-        guard let size = Int(exactly: byteCount), let address = unsafe mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0),
+        guard let size = Int(exactly: byteCount),
+            let address = unsafe mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0),
             unsafe address != MAP_FAILED
         else { throw systemError("cannot map it", path: path) }
         unsafe map = address
@@ -120,7 +123,8 @@ public final class FileSource: ByteSource {
                     .with(.init(path: path, position: request.position))
             }
             // SAFETY: the range was checked above; buffer subscripts check the target's.
-            let source = unsafe UnsafeRawBufferPointer(rebasing: bytes[Int(request.position)..<Int(request.position) + request.byteCount])
+            let source = unsafe UnsafeRawBufferPointer(
+                rebasing: bytes[Int(request.position)..<Int(request.position) + request.byteCount])
             unsafe target[request.targetOffset..<request.targetOffset + request.byteCount].copyBytes(from: source)
         }
     }

@@ -30,7 +30,10 @@ enum PageCheck {
                 covered = start + range.upperBound
                 if crc32c(block, start + range.lowerBound..<covered) != prologue.checksums[unit] {
                     let row = header.firstRow + unit * header.rowsPerUnit
-                    report(.checksumMismatch("unit \(unit), which begins with row \(row) of the row group, at byte \(start + range.lowerBound) of the page"))
+                    report(
+                        .checksumMismatch(
+                            "unit \(unit), which begins with row \(row) of the row group, at byte \(start + range.lowerBound) of the page"
+                        ))
                 }
             }
             reportPadding(block, covered..<block.count, report)

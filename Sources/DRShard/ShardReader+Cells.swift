@@ -66,7 +66,8 @@ struct CellSlots {
         try unsafe read { index, value, state in
             let start = (slots?[index] ?? index) * stride
             // SAFETY: all slots lie in the target, as was checked; a tensor's value has exactly the bytes of a cell.
-            unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + cellByteCount]).copyMemory(from: value)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + cellByteCount]).copyMemory(
+                from: value)
             if state != .present { missing.append(MissingCell(index: index, state: state)) }
         }
         missing.sort { $0.index < $1.index }
@@ -85,7 +86,8 @@ extension ShardReader {
     @discardableResult public func readCells(
         column: Int, _ addresses: [CellAddress], into target: UnsafeMutableRawBufferPointer, stride: Int? = nil
     ) throws(ShardError) -> [MissingCell] {
-        let slots = try CellSlots(schema, column: column, count: addresses.count, stride: stride, targetByteCount: target.count)
+        let slots = try CellSlots(
+            schema, column: column, count: addresses.count, stride: stride, targetByteCount: target.count)
         // SAFETY: the slots were checked against this target.
         return try unsafe slots.fill(target) { copy throws(ShardError) in
             try unsafe forEachCell(column: column, addresses, copy)
@@ -93,7 +95,9 @@ extension ShardReader {
     }
 
     /// The same into a new array, cell behind cell.
-    public func cells(column: Int, _ addresses: [CellAddress]) throws(ShardError) -> (bytes: [UInt8], missing: [MissingCell]) {
+    public func cells(column: Int, _ addresses: [CellAddress]) throws(ShardError) -> (
+        bytes: [UInt8], missing: [MissingCell]
+    ) {
         guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount else {
             throw .invalidArgument("column \(column) is no tensor of this shard")
         }
@@ -230,7 +234,9 @@ extension ShardReader {
             while last < order.count {
                 let unit = units[order[last]]
                 let unitEnd = unit.position + UInt64(unit.storedByteCount)
-                guard last == next || (unit.position <= end + Self.gapByteCount && unitEnd - first <= UInt64(Self.runByteCount))
+                guard
+                    last == next
+                        || (unit.position <= end + Self.gapByteCount && unitEnd - first <= UInt64(Self.runByteCount))
                 else { break }
                 end = max(end, unitEnd)
                 last += 1
@@ -242,10 +248,12 @@ extension ShardReader {
             // SAFETY: the buffer is used inside the closure only; units lie in [first, end).
             unsafe scratch.withUnsafeMutableBytes { buffer in
                 do throws(ShardError) {
-                    try unsafe source.read([ReadRequest(position: first, byteCount: count, targetOffset: 0)], into: buffer)
+                    try unsafe source.read(
+                        [ReadRequest(position: first, byteCount: count, targetOffset: 0)], into: buffer)
                     for i in order[next..<last] {
                         let start = Int(units[i].position - first)
-                        let stored = unsafe UnsafeRawBufferPointer(rebasing: buffer[start..<start + units[i].storedByteCount])
+                        let stored = unsafe UnsafeRawBufferPointer(
+                            rebasing: buffer[start..<start + units[i].storedByteCount])
                         try unsafe body(units[i], stored)
                     }
                 } catch { failure = error }

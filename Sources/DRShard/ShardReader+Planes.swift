@@ -52,7 +52,8 @@ extension ShardReader {
         try unsafe decoder.withCell(cell, state: state) { value in
             // SAFETY: the view ends with this call.
             let bytes = unsafe UnsafeBufferPointer(
-                start: value.baseAddress?.assumingMemoryBound(to: UInt8.self), count: state == .present ? value.count : 0)
+                start: value.baseAddress?.assumingMemoryBound(to: UInt8.self),
+                count: state == .present ? value.count : 0)
             do throws(ShardError) { try body(row, unsafe bytes.span, state) } catch { failure = error }
         }
         if let failure { throw failure }
@@ -66,11 +67,15 @@ extension ShardReader {
     /// - Returns: false, without a call of `body` for that page or later ones, at a page that cannot be viewed: use
     ///   `readCells` then, which also says which cells are not present.
     public func withRawPages(
-        column: Int, variant: Int = 0, rows: Range<Int>? = nil, _ body: (RawPage, Span<UInt8>) throws(ShardError) -> Void
+        column: Int, variant: Int = 0, rows: Range<Int>? = nil,
+        _ body: (RawPage, Span<UInt8>) throws(ShardError) -> Void
     ) throws(ShardError) -> Bool {
         let rows = try checkedRows(rows, column: column, variant: variant)
-        guard let memory = unsafe source.memory, let cell = schema.columns[column].type.cellByteCount else { return false }
-        return try forEachPage(column: column, variant: variant, rows: rows) { pages, page, firstRow throws(ShardError) in
+        guard let memory = unsafe source.memory, let cell = schema.columns[column].type.cellByteCount else {
+            return false
+        }
+        return try forEachPage(column: column, variant: variant, rows: rows) {
+            pages, page, firstRow throws(ShardError) in
             let entry = pages.index.entries[page]
             guard ShardReader.isRaw(entry.header, cellByteCount: cell) else { return false }
             let prologue = try prologue(of: page, in: pages)
@@ -90,13 +95,16 @@ extension ShardReader {
     /// Whether the cells of a page lie at one distance, as they are, and all of them are there. The zeros of a cell that
     /// is not present must not be taken for its value.
     private static func isRaw(_ header: BlockHeader, cellByteCount: Int) -> Bool {
-        guard PageLayout.isKnown(header), !header.isPacked, !header.hasMissing, header.variantCount == 1 else { return false }
+        guard PageLayout.isKnown(header), !header.isPacked, !header.hasMissing, header.variantCount == 1 else {
+            return false
+        }
         return header.rowsPerUnit == 1 || PageLayout.unitCount(header) == 1
             || header.rowsPerUnit * cellByteCount % FormatConstants.alignment == 0
     }
 
     private func checkUnits(
-        _ payload: UnsafeRawBufferPointer, _ entry: ChunkIndex.Entry, _ prologue: PagePrologue, _ pages: PlanePages, _ page: Int
+        _ payload: UnsafeRawBufferPointer, _ entry: ChunkIndex.Entry, _ prologue: PagePrologue, _ pages: PlanePages,
+        _ page: Int
     ) throws(ShardError) {
         for unit in 0..<PageLayout.unitCount(entry.header) {
             let range = prologue.storedRange(ofUnit: unit, header: entry.header, cellByteCount: pages.cellByteCount)
@@ -147,7 +155,8 @@ extension ShardReader {
         counter.add(byteCount: entry.header.payloadByteCount)
         if let memory = unsafe source.memory {
             // SAFETY: the index was checked: the page lies in the file.
-            return try unsafe body(UnsafeRawBufferPointer(rebasing: memory[Int(position)..<Int(position) + entry.header.payloadByteCount]))
+            return try unsafe body(
+                UnsafeRawBufferPointer(rebasing: memory[Int(position)..<Int(position) + entry.header.payloadByteCount]))
         }
         let bytes = try source.bytes(at: position, count: entry.header.payloadByteCount)
         var failure: ShardError?

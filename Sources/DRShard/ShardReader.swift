@@ -92,11 +92,13 @@ public final class ShardReader: Sendable {
             try FooterTail(parsing: Array(end.suffix(FormatConstants.tailByteCount)), fileByteCount: size)
         }
         guard tail.shardTag == header.shardTag, tail.minorVersion == header.minorVersion else {
-            throw ShardError.corrupt("tail and file header have different tags or versions").with(.init(position: size - 64))
+            throw ShardError.corrupt("tail and file header have different tags or versions").with(
+                .init(position: size - 64))
         }
         // The tail's length fits the file, so one above the limit is that; nothing is read for it.
         guard tail.footerByteCount <= FormatConstants.blockHeaderByteCount + pad64(Limits.maximumFooterByteCount) else {
-            throw ShardError.limitExceeded("a footer of \(tail.footerByteCount) bytes").with(.init(position: tail.footerPosition))
+            throw ShardError.limitExceeded("a footer of \(tail.footerByteCount) bytes").with(
+                .init(position: tail.footerPosition))
         }
         let block =
             size - tail.footerPosition <= UInt64(endCount)
@@ -108,7 +110,8 @@ public final class ShardReader: Sendable {
         }
     }
 
-    private static func parseFooter(_ block: [UInt8], tail: FooterTail, header: FileHeader) throws(ShardError) -> Footer {
+    private static func parseFooter(_ block: [UInt8], tail: FooterTail, header: FileHeader) throws(ShardError) -> Footer
+    {
         let blockHeader = try BlockHeader(parsing: Array(block.prefix(FormatConstants.blockHeaderByteCount)))
         guard blockHeader.kind == .footer, blockHeader.shardTag == header.shardTag,
             blockHeader.blockByteCount == block.count, blockHeader.checksum == tail.footerCRC32C
@@ -148,7 +151,11 @@ public final class ShardReader: Sendable {
         var high = chunks.count
         while high - low > 1 {
             let middle = (low + high) / 2
-            if (chunks[middle].column, chunks[middle].firstVariant) <= (column, variant) { low = middle } else { high = middle }
+            if (chunks[middle].column, chunks[middle].firstVariant) <= (column, variant) {
+                low = middle
+            } else {
+                high = middle
+            }
         }
         return low
     }
@@ -220,7 +227,10 @@ public final class ShardReader: Sendable {
         }
         let entry = footer.auxiliaries[number]
         // Only zstd pages name one: see `PageLayout.checkShape`. Spec: [R-AUX-5].
-        guard entry.kind == 1 else { throw .corrupt("a zstd page needs auxiliary page \(number), which is no dictionary but of kind \(entry.kind)") }
+        guard entry.kind == 1 else {
+            throw .corrupt(
+                "a zstd page needs auxiliary page \(number), which is no dictionary but of kind \(entry.kind)")
+        }
         // Only now: that another page may use it says nothing about this one.
         if let known = dictionaries.withLock({ $0[number] }) { return known }
         var first: ShardError?
@@ -234,14 +244,20 @@ public final class ShardReader: Sendable {
         throw first ?? .corrupt("auxiliary page \(number)")
     }
 
-    private func readAuxiliary(_ entry: AuxiliaryEntry, number: Int, copy: Int, position: UInt64) throws(ShardError) -> [UInt8] {
-        let block = try BlockHeader(parsing: try countedBytes(at: position, count: FormatConstants.blockHeaderByteCount))
+    private func readAuxiliary(_ entry: AuxiliaryEntry, number: Int, copy: Int, position: UInt64) throws(ShardError)
+        -> [UInt8]
+    {
+        let block = try BlockHeader(
+            parsing: try countedBytes(at: position, count: FormatConstants.blockHeaderByteCount))
         guard block.kind == .auxiliary, block.shardTag == header.shardTag, block.ordinal == number,
             Int(block.copy) == copy, block.encoding.rawValue == entry.kind, block.group == entry.group,
-            block.column == entry.column, block.payloadByteCount == entry.payloadByteCount, block.checksum == entry.checksum
+            block.column == entry.column, block.payloadByteCount == entry.payloadByteCount,
+            block.checksum == entry.checksum
         else { throw .corrupt("the block that the footer names is not auxiliary page \(number)") }
         let payload = try countedBytes(at: position + 64, count: block.payloadByteCount)
-        guard crc32c(payload) == entry.checksum else { throw .checksumMismatch("auxiliary page \(number), copy \(copy)") }
+        guard crc32c(payload) == entry.checksum else {
+            throw .checksumMismatch("auxiliary page \(number), copy \(copy)")
+        }
         return payload
     }
 }

@@ -34,7 +34,9 @@ public struct ShardVerifier {
     /// Verifies one shard.
     /// - Returns: what is wrong, in the order in which it was found; empty if the shard is sound.
     /// Cost: full: one read of the file; decode: about two.
-    public static func verify(path: String, access: Access = .read, depth: Depth = .full, progress: Progress? = nil) -> [ShardError] {
+    public static func verify(path: String, access: Access = .read, depth: Depth = .full, progress: Progress? = nil)
+        -> [ShardError]
+    {
         do throws(ShardError) {
             return verify(source: try access.open(path), depth: depth, progress: progress)
         } catch { return [error] }
@@ -57,7 +59,8 @@ public struct ShardVerifier {
         guard findings.count <= Self.maximumFindings else { return }
         let error = error.with(context).with(.init(path: source.path))
         guard findings.count == Self.maximumFindings else { return findings.append(error) }
-        findings.append(ShardError(error.code, "and more than these \(findings.count) findings", context: .init(path: source.path)))
+        findings.append(
+            ShardError(error.code, "and more than these \(findings.count) findings", context: .init(path: source.path)))
     }
 
     private var isFull: Bool { findings.count > Self.maximumFindings }
@@ -90,8 +93,10 @@ public struct ShardVerifier {
                     end = first.position + chunk.storedByteCount
                     let missing = pages.index.entries.contains { $0.header.hasMissing }
                     guard missing == chunk.hasMissing else {
-                        throw ShardError.corrupt("the row group says that cells are missing, and its pages do not, or the other way")
-                            .with(pages.context(page: 0))
+                        throw ShardError.corrupt(
+                            "the row group says that cells are missing, and its pages do not, or the other way"
+                        )
+                        .with(pages.context(page: 0))
                     }
                 } catch {
                     report(error)
@@ -114,8 +119,12 @@ public struct ShardVerifier {
                 else { throw .corrupt("no group block stands behind the last index of the row group") }
                 var expected: [UInt8] = []
                 group.append(to: &expected)
-                guard block.payloadByteCount == expected.count, UInt64(block.blockByteCount) <= source.byteCount - position
-                else { throw .corrupt("the group block has \(block.payloadByteCount) bytes, the footer's copy \(expected.count)") }
+                guard block.payloadByteCount == expected.count,
+                    UInt64(block.blockByteCount) <= source.byteCount - position
+                else {
+                    throw .corrupt(
+                        "the group block has \(block.payloadByteCount) bytes, the footer's copy \(expected.count)")
+                }
                 let payload = try source.bytes(at: position + 64, count: block.payloadByteCount)
                 guard crc32c(payload) == block.checksum else { throw .checksumMismatch("group block") }
                 guard payload == expected else { throw .corrupt("the group block does not say what the footer says") }
@@ -170,7 +179,9 @@ public struct ShardVerifier {
         let header = try FileHeader(parsing: start)
         let bytes = try source.bytes(at: 64, count: pad64(header.schemaByteCount))
         let schemaBytes = Array(bytes[0..<header.schemaByteCount])
-        if crc32c(schemaBytes) != header.schemaCRC32C { report(.checksumMismatch("schema behind the file header"), .init(position: 64)) }
+        if crc32c(schemaBytes) != header.schemaCRC32C {
+            report(.checksumMismatch("schema behind the file header"), .init(position: 64))
+        }
         PageCheck.reportPadding(bytes, header.schemaByteCount..<bytes.count) { report($0, .init(position: 64)) }
         if let reader { return (header, reader.schema) }
         return (header, try Schema(parsing: schemaBytes))
@@ -183,7 +194,9 @@ public struct ShardVerifier {
             try block.checkLimit()
             let bytes = try source.bytes(at: position, count: block.blockByteCount)
             if block.kind == .page {
-                guard schema.columns.indices.contains(block.column) else { throw .corrupt("a page of column \(block.column)") }
+                guard schema.columns.indices.contains(block.column) else {
+                    throw .corrupt("a page of column \(block.column)")
+                }
                 context.column = schema.columns[block.column].name
                 context.variant = block.firstVariant
                 context.page = block.ordinal
@@ -210,7 +223,8 @@ public struct ShardVerifier {
         var check = ValueCheck(reader: reader, stepByteCount: stepByteCount)
         for group in reader.footer.groups where !isFull {
             for column in reader.schema.columns.indices {
-                let context = ShardError.Context(path: source.path, rowGroup: group.group, column: reader.schema.columns[column].name)
+                let context = ShardError.Context(
+                    path: source.path, rowGroup: group.group, column: reader.schema.columns[column].name)
                 check.check(group, column: column) { error in
                     let error = error.with(context)
                     // What the indexes and the walk have found is found again here, by everybody who needs it.

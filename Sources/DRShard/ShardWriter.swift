@@ -27,7 +27,8 @@ public struct WriterOptions: Sendable {
     func rowsPerGroup(for schema: Schema) throws(ShardError) -> Int {
         if let rowsPerGroup {
             guard (1...Limits.maximumRowsPerGroup).contains(rowsPerGroup) else {
-                throw .invalidArgument("\(rowsPerGroup) rows a row group; 1 to \(Limits.maximumRowsPerGroup) are possible")
+                throw .invalidArgument(
+                    "\(rowsPerGroup) rows a row group; 1 to \(Limits.maximumRowsPerGroup) are possible")
             }
             return rowsPerGroup
         }
@@ -44,7 +45,9 @@ public struct WriterOptions: Sendable {
             }
         }
         var rows = 1
-        while rows < 65_536, rows * 2 * valueBytes <= groupByteBudget, rows * 2 * imageBytes <= imageByteBudget { rows *= 2 }
+        while rows < 65_536, rows * 2 * valueBytes <= groupByteBudget, rows * 2 * imageBytes <= imageByteBudget {
+            rows *= 2
+        }
         return rows
     }
 
@@ -106,7 +109,9 @@ public final class ShardWriter {
     /// - Throws: `.invalidArgument`, `.limitExceeded` for options or a schema that cannot be: then nothing is created;
     ///   `.io` as `AtomicFile` does. An unfinished file that could not be written stays, to be resumed.
     public convenience init(path: String, schema: Schema, options: WriterOptions) throws(ShardError) {
-        do throws(ShardError) { _ = try ShardWriter.start(schema, options) } catch { throw error.with(.init(path: path)) }
+        do throws(ShardError) { _ = try ShardWriter.start(schema, options) } catch {
+            throw error.with(.init(path: path))
+        }
         try self.init(sink: try AtomicFile(path: path), schema: schema, options: options)
     }
 
@@ -184,7 +189,9 @@ public final class ShardWriter {
     /// Does nothing behind `finish`, also one that failed while it gave the complete file its name.
     public func discard() {
         guard !isFinished else { return }
-        if failure == nil { failure = ShardError.invalidArgument("the shard was discarded").with(.init(path: sink.path)) }
+        if failure == nil {
+            failure = ShardError.invalidArgument("the shard was discarded").with(.init(path: sink.path))
+        }
         (sink as? AtomicFile)?.discard()
     }
 
@@ -266,7 +273,8 @@ public final class ShardWriter {
         let ids = planes[schema.rowIDColumn][0]
         let term = SequenceDigest.term(rowID: ids.bytes.span.extracting(ids.range(of: bufferedRows)))
         guard seenIDs.insert(term).inserted else {
-            throw ShardError.invalidArgument("the shard has a row with this id already").with(context(schema.rowIDColumn, 0))
+            throw ShardError.invalidArgument("the shard has a row with this id already").with(
+                context(schema.rowIDColumn, 0))
         }
         rowSetDigest.append(term: term)
         bufferedRows += 1
@@ -348,7 +356,9 @@ public final class ShardWriter {
                 stored += UInt64(block.count)
                 try write(block)
             }
-        } catch { throw error.with(.init(rowGroup: groups.count, column: schema.columns[column].name, variant: variant)) }
+        } catch {
+            throw error.with(.init(rowGroup: groups.count, column: schema.columns[column].name, variant: variant))
+        }
         let missing = plane.missingCount * (plane.type.cellByteCount ?? 0)
         let entry = ChunkEntry(
             column: column, firstVariant: variant, variantCount: 1, hasMissing: plane.missingCount > 0,
@@ -404,7 +414,9 @@ public final class ShardWriter {
         if bufferedRows > 0 { try failing(flush) }
         let footer = Footer(schema: schema, schemaBytes: schemaBytes, notes: notes, auxiliaries: [], groups: groups)
         let payload = footer.serialized()
-        guard payload.count <= Limits.maximumFooterByteCount else { throw .limitExceeded("a footer of \(payload.count) bytes") }
+        guard payload.count <= Limits.maximumFooterByteCount else {
+            throw .limitExceeded("a footer of \(payload.count) bytes")
+        }
         let block = BlockHeader.block(BlockHeader(kind: .footer, shardTag: header.shardTag), payload: payload)
         let tail = FooterTail(
             footerPosition: position, footer: block, footerCRC32C: crc32c(payload), header: header,

@@ -21,7 +21,9 @@ internal import DRShardFormat
     deinit { unsafe scratch.deallocate() }
 
     /// Checks and decodes one unit. Spec: FORMAT.md section 6.1.
-    func decode(_ stored: UnsafeRawBufferPointer, unit: Int, page: BlockHeader, prologue: PagePrologue) throws(ShardError) {
+    func decode(_ stored: UnsafeRawBufferPointer, unit: Int, page: BlockHeader, prologue: PagePrologue)
+        throws(ShardError)
+    {
         if reader.options.checksUnits {
             guard unsafe crc32c(stored) == prologue.checksums[unit] else { throw .checksumMismatch("unit \(unit)") }
         }

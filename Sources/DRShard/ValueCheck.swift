@@ -44,7 +44,9 @@ struct ValueCheck {
             }
         }
         guard !state.isIncomplete else { return }
-        if state.digest != group.columnDigests[column] { report(.corrupt("the values do not have the column's digest")) }
+        if state.digest != group.columnDigests[column] {
+            report(.corrupt("the values do not have the column's digest"))
+        }
         if column == reader.schema.rowIDColumn, !state.misses, state.rowSet != group.rowSetDigest {
             report(.corrupt("the row ids do not have the row-set digest"))
         }

@@ -35,7 +35,9 @@ struct HeadCommand: ParsableCommand {
                 for v in 0..<count where count == 1 || variant == nil || v == variant {
                     let value = try set.shards[place.shard].value(column: i, row: place.row, variant: v)
                     let name = count == 1 ? column.name : "\(column.name)[\(v)]"
-                    try Console.line("  \(name): \(try value.map { value throws(ShardError) in try CellText.short(value, column) } ?? "not present")")
+                    try Console.line(
+                        "  \(name): \(try value.map { value throws(ShardError) in try CellText.short(value, column) } ?? "not present")"
+                    )
                 }
             }
         }
@@ -60,7 +62,9 @@ struct DumpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dump",
         abstract: "Print the canonical dump of a shard: its schema, then every cell.",
-        discussion: "The format is defined in appendix B of the format's specification: every correct reader prints the same lines.")
+        discussion:
+            "The format is defined in appendix B of the format's specification: every correct reader prints the same lines."
+    )
 
     @Argument(help: "A shard.", completion: .file(extensions: ["drs"]))
     var path: String
@@ -84,7 +88,9 @@ enum CellText {
         case .binary: return "\(value.count) bytes"
         case .operations:
             let record = try Augmentation(parsing: value)
-            let crop = record.crop.map { "crop top \($0.top) left \($0.left) height \($0.height) width \($0.width)" } ?? "no crop"
+            let crop =
+                record.crop.map { "crop top \($0.top) left \($0.left) height \($0.height) width \($0.width)" }
+                ?? "no crop"
             return crop + record.operations.map { ", \($0.operation):\($0.magnitude)" }.joined()
         default:
             let text = try CanonicalDump.text(of: value, column: column)

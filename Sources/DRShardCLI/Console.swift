@@ -36,7 +36,9 @@ enum Console {
         var done = 0
         while done < bytes.count {
             // SAFETY: the range lies in the array.
-            let count = unsafe bytes.withUnsafeBytes { unsafe write(1, $0.baseAddress?.advanced(by: done), $0.count - done) }
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe write(1, $0.baseAddress?.advanced(by: done), $0.count - done)
+            }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else {
                 if errno == EPIPE { output.withLock { $0.isClosed = true } }

@@ -38,7 +38,8 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "What becomes of joined images: store (their bytes), locate (where they lie) or none.")
     var images = ConvertOptions.Images.store
 
-    @Option(help: "What to do about bad input: stop, or skip and count it. A tar of which nothing is left gets no shard.")
+    @Option(
+        help: "What to do about bad input: stop, or skip and count it. A tar of which nothing is left gets no shard.")
     var onError = ConvertOptions.OnError.stop
 
     @Flag(help: "Keep samples that have no real caption, with absent cells; without it they are bad input.")
@@ -46,7 +47,8 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(
         name: .customLong("schema-from"),
-        help: "A shard whose schema, teachers and licences included, the new shards get, so that they belong to its set.",
+        help:
+            "A shard whose schema, teachers and licences included, the new shards get, so that they belong to its set.",
         completion: .file(extensions: ["drs"]))
     var schemaShard: String?
 
@@ -77,7 +79,9 @@ struct ConvertCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if allowMissingCaptions && captions == nil { throw ValidationError("--allow-missing-captions is for --captions.") }
+        if allowMissingCaptions && captions == nil {
+            throw ValidationError("--allow-missing-captions is for --captions.")
+        }
     }
 
     func run() throws {
@@ -107,7 +111,9 @@ struct ConvertCommand: ParsableCommand {
                 + "\(Console.bytes(report.outputByteCount)) written, \(Console.decimal(bar.elapsed, 1)) s")
         for warning in report.warnings { Console.error("warning: \(warning)") }
         for skipped in report.skipped.prefix(10) { Console.error("skipped \(skipped.what): \(skipped.why)") }
-        if report.skipped.count > 10 { Console.error("... and \(report.skipped.count - 10) more, in \(self.output)/report.json") }
+        if report.skipped.count > 10 {
+            Console.error("... and \(report.skipped.count - 10) more, in \(self.output)/report.json")
+        }
     }
 }
 
@@ -140,14 +146,20 @@ struct TeacherArgument: ExpressibleByArgument {
     /// NAME may hold colons itself: the numbers are taken from the end.
     init?(argument: String) {
         let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        func make(_ name: ArraySlice<String>, _ first: String, _ count: String, _ scale: String?) -> ConvertOptions.TeacherSlice? {
-            guard !name.isEmpty, let first = Int(first), let count = Int(count), first >= 0, count > 0 else { return nil }
+        func make(_ name: ArraySlice<String>, _ first: String, _ count: String, _ scale: String?) -> ConvertOptions
+            .TeacherSlice?
+        {
+            guard !name.isEmpty, let first = Int(first), let count = Int(count), first >= 0, count > 0 else {
+                return nil
+            }
             let logitScale = scale.flatMap(Double.init)
             guard scale == nil || logitScale != nil else { return nil }
             return .init(name: name.joined(separator: ":"), first: first, count: count, logitScale: logitScale)
         }
         let n = parts.count
-        if n >= 4, let slice = make(parts[..<(n - 3)], parts[n - 3], parts[n - 2], parts[n - 1]) { self.slice = slice; return }
+        if n >= 4, let slice = make(parts[..<(n - 3)], parts[n - 3], parts[n - 2], parts[n - 1]) {
+            self.slice = slice; return
+        }
         if n >= 3, let slice = make(parts[..<(n - 2)], parts[n - 2], parts[n - 1], nil) { self.slice = slice; return }
         return nil
     }

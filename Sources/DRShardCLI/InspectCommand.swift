@@ -4,7 +4,8 @@ internal import DRShardFormat
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Show what a shard or a folder of shards holds. Reads only the ends of the files.")
+        commandName: "inspect",
+        abstract: "Show what a shard or a folder of shards holds. Reads only the ends of the files.")
 
     @Argument(help: "A shard, or a folder of shards.", completion: .file(extensions: ["drs"]))
     var path: String
@@ -64,7 +65,8 @@ struct InspectCommand: ParsableCommand {
 
 struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "schema", abstract: "Show axes, columns and what the numbers mean. Reads only the ends of the files.")
+        commandName: "schema",
+        abstract: "Show axes, columns and what the numbers mean. Reads only the ends of the files.")
 
     @Argument(help: "A shard, or a folder of shards.", completion: .file(extensions: ["drs"]))
     var path: String

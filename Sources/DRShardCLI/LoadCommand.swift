@@ -50,7 +50,8 @@ struct LoadCommand: ParsableCommand {
         if embeddingsOnly { options.content = [.rowIDs, .embeddings] }
         let loader = try PairedLoader(dataSet: set, options: options)
         guard epoch >= 0, epochs >= 1, epochs <= Int.max - epoch else {
-            throw ShardError.invalidArgument("--epoch is at least 0, --epochs at least 1, and their sum at most \(Int.max)")
+            throw ShardError.invalidArgument(
+                "--epoch is at least 0, --epochs at least 1, and their sum at most \(Int.max)")
         }
         var results: [Result] = []
         for number in epoch..<epoch + epochs {
@@ -67,13 +68,16 @@ struct LoadCommand: ParsableCommand {
         let bar = ProgressBar("epoch \(number)")
         var replaced = 0
         while let batch = try batches.next() {
-            replaced += batch.image.views.replaced.count + batch.real.captions.replaced.count + batch.synthetic.captions.replaced.count
+            replaced +=
+                batch.image.views.replaced.count + batch.real.captions.replaced.count
+                + batch.synthetic.captions.replaced.count
             bar.update(UInt64(batches.nextStep), of: UInt64(batches.plan.stepCount)) { "batch \(batches.nextStep)" }
         }
         bar.end()
         let after = loader.counts
         return Result(
-            epoch: number, batches: after.batchCount - before.batchCount, samples: after.sampleCount - before.sampleCount,
+            epoch: number, batches: after.batchCount - before.batchCount,
+            samples: after.sampleCount - before.sampleCount,
             seconds: bar.elapsed, readBytes: after.reads.byteCount - before.reads.byteCount,
             requests: after.reads.requestCount - before.reads.requestCount,
             deliveredBytes: after.deliveredByteCount - before.deliveredByteCount, replacedVariants: replaced)
@@ -91,9 +95,11 @@ struct LoadCommand: ParsableCommand {
 
         var text: String {
             let rate = Console.decimal(Double(samples) / max(seconds, 1e-9), 0)
-            let amplification = deliveredBytes == 0 ? "-" : Console.decimal(Double(readBytes) / Double(deliveredBytes), 2)
+            let amplification =
+                deliveredBytes == 0 ? "-" : Console.decimal(Double(readBytes) / Double(deliveredBytes), 2)
             let replaced = replacedVariants == 0 ? "" : ", \(replacedVariants) absent variants replaced"
-            return "epoch \(epoch): \(samples) samples in \(batches) batches, \(Console.decimal(seconds, 2)) s, \(rate) samples/s, "
+            return
+                "epoch \(epoch): \(samples) samples in \(batches) batches, \(Console.decimal(seconds, 2)) s, \(rate) samples/s, "
                 + "\(Console.bytes(readBytes)) read in \(requests) requests, \(Console.bytes(deliveredBytes)) delivered (\(amplification) read a byte)\(replaced)"
         }
     }

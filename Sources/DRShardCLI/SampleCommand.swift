@@ -45,7 +45,9 @@ struct SampleCommand: ParsableCommand {
         options.seed = seed
         let writer = try SampleWriter(options: options)
         try TarFolder.makeFolder(folder)
-        for path in try writer.write(reinforced: folder + "/reinforced", captions: folder + "/captions") { try Console.line(path) }
+        for path in try writer.write(reinforced: folder + "/reinforced", captions: folder + "/captions") {
+            try Console.line(path)
+        }
     }
 }
 

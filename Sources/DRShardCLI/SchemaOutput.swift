@@ -98,7 +98,9 @@ struct SchemaOutput: Encodable {
         teachers = metadata.teachers.map { teacher in
             TeacherOutput(
                 name: teacher.name, normalised: "\(teacher.normalised)", logitScale: teacher.logitScale,
-                slices: teacher.slices.map { .init(column: schema.columns[$0.column].name, first: $0.first, count: $0.count) },
+                slices: teacher.slices.map {
+                    .init(column: schema.columns[$0.column].name, first: $0.first, count: $0.count)
+                },
                 weightsSHA256: teacher.weightsSHA256.map(hex))
         }
         captioners = metadata.captioners.map {
@@ -109,7 +111,9 @@ struct SchemaOutput: Encodable {
                 name: $0.name, vocabularySHA256: hex($0.vocabularySHA256), vocabularySize: $0.vocabularySize,
                 contextLength: $0.contextLength, start: $0.start, end: $0.end)
         }
-        operations = metadata.operations.map { OperationOutput(operation: $0.operation, name: $0.name, magnitudes: $0.magnitudes) }
+        operations = metadata.operations.map {
+            OperationOutput(operation: $0.operation, name: $0.name, magnitudes: $0.magnitudes)
+        }
         sources = metadata.sources.map { SourceOutput(name: $0.name, licence: $0.licence, reference: $0.reference) }
         provenance = metadata.provenance.map { Pair(key: $0.key, value: $0.value) }
         side = metadata.side.map { side in
@@ -137,7 +141,8 @@ enum SchemaText {
             try Console.line("")
             try Console.table(
                 [["axis", "variants", "kind", "exchangeable", "source"]]
-                    + output.axes.map { [$0.name, String($0.count), $0.kind, $0.exchangeable, $0.source ?? "-"] }, right: [1])
+                    + output.axes.map { [$0.name, String($0.count), $0.kind, $0.exchangeable, $0.source ?? "-"] },
+                right: [1])
         }
         try printMeaning(output)
     }
@@ -145,7 +150,8 @@ enum SchemaText {
     private static func printMeaning(_ output: SchemaOutput) throws(ShardError) {
         if !output.teachers.isEmpty { try Console.line("") }
         for teacher in output.teachers {
-            let slices = teacher.slices.map { "\($0.column)[\($0.first)..<\($0.first + $0.count)]" }.joined(separator: ", ")
+            let slices = teacher.slices.map { "\($0.column)[\($0.first)..<\($0.first + $0.count)]" }.joined(
+                separator: ", ")
             let scale = teacher.logitScale.map { ", logit scale \($0)" } ?? ""
             try Console.line("teacher \(teacher.name): \(slices), normalised: \(teacher.normalised)\(scale)")
         }
@@ -154,10 +160,13 @@ enum SchemaText {
             try Console.line("captioner of \(captioner.axis): \(captioner.name)\(settings)")
         }
         for tokenizer in output.tokenizers {
-            try Console.line("tokenizer \(tokenizer.name): \(tokenizer.vocabularySize) ids, context \(tokenizer.contextLength), vocabulary \(tokenizer.vocabularySHA256.prefix(16))...")
+            try Console.line(
+                "tokenizer \(tokenizer.name): \(tokenizer.vocabularySize) ids, context \(tokenizer.contextLength), vocabulary \(tokenizer.vocabularySHA256.prefix(16))..."
+            )
         }
         if !output.operations.isEmpty {
-            let names = output.operations.map { "\($0.operation) \($0.name) (\($0.magnitudes.count))" }.joined(separator: ", ")
+            let names = output.operations.map { "\($0.operation) \($0.name) (\($0.magnitudes.count))" }.joined(
+                separator: ", ")
             try Console.line("operations (magnitudes): \(names)")
         }
         for source in output.sources { try Console.line("source \(source.name): \(source.licence)") }

@@ -6,7 +6,9 @@ struct StatsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stats",
         abstract: "Show bytes, ratio and codec of every column and plane. Reads footers and indexes.",
-        discussion: "Stored bytes hold everything that a page needs: headers, checksums, padding. Plain bytes are those of the values.")
+        discussion:
+            "Stored bytes hold everything that a page needs: headers, checksums, padding. Plain bytes are those of the values."
+    )
 
     @Argument(help: "A shard, or a folder of shards.", completion: .file(extensions: ["drs"]))
     var path: String
@@ -33,12 +35,14 @@ struct StatsCommand: ParsableCommand {
         try Console.line("")
         try Console.line(
             "\(set.rowCount) rows, \(Console.bytes(stored)) in files, \(Console.bytes(plain)) of values, "
-                + "ratio \(ratio(plain, stored)), \(set.rowCount == 0 ? "-" : Console.decimal(Double(stored) / Double(set.rowCount), 0)) bytes a row")
+                + "ratio \(ratio(plain, stored)), \(set.rowCount == 0 ? "-" : Console.decimal(Double(stored) / Double(set.rowCount), 0)) bytes a row"
+        )
     }
 
     private func line(_ name: String, _ variant: String, _ plane: PlaneStatistics) -> [String] {
         [
-            name, variant, String(plane.cellCount), plane.missingPages == 0 ? "-" : "in \(plane.missingPages) pages", String(plane.plainByteCount),
+            name, variant, String(plane.cellCount), plane.missingPages == 0 ? "-" : "in \(plane.missingPages) pages",
+            String(plane.plainByteCount),
             String(plane.storedByteCount), ratio(plane.plainByteCount, plane.storedByteCount),
             plane.codecs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
         ]
@@ -75,7 +79,9 @@ struct StatsCommand: ParsableCommand {
         init(_ set: DataSet, _ statistics: [ColumnStatistics]) {
             rows = set.rowCount
             fileBytes = set.shards.reduce(0) { $0 + $1.fileByteCount }
-            columns = statistics.map { Column(name: $0.name, total: Plane($0.total), planes: $0.planes.map(Plane.init)) }
+            columns = statistics.map {
+                Column(name: $0.name, total: Plane($0.total), planes: $0.planes.map(Plane.init))
+            }
         }
     }
 }

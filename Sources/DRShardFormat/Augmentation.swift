@@ -146,7 +146,9 @@ extension Augmentation {
             for number in [x, y, height, width] { bytes.append(i32: number) }
         case .colorJitter(let order, let factors):
             guard order.count == 4, factors.count == 4 else {
-                throw .invalidArgument("augmentation record: \(order.count) places and \(factors.count) factors of a colour jitter, which has 4")
+                throw .invalidArgument(
+                    "augmentation record: \(order.count) places and \(factors.count) factors of a colour jitter, which has 4"
+                )
             }
             bytes.append(5)
             bytes.append(contentsOf: order)

@@ -27,7 +27,9 @@ public struct ChunkIndex: Sendable {
 
     /// Parses an index block's payload, whose checksum the caller has checked, and checks that its pages are
     /// contiguous, belong to the chunk, tile its rows and lie in the file. Spec: [R-INDEX-1], [R-VAL-2].
-    package init(parsing bytes: [UInt8], chunk: ChunkEntry, group: GroupEntry, schema: Schema, shardTag: UInt64) throws(ShardError) {
+    package init(parsing bytes: [UInt8], chunk: ChunkEntry, group: GroupEntry, schema: Schema, shardTag: UInt64)
+        throws(ShardError)
+    {
         guard bytes.count % FormatConstants.indexEntryByteCount == 0, !bytes.isEmpty else {
             throw .corrupt("chunk index of \(bytes.count) bytes")
         }

@@ -38,7 +38,8 @@ public struct FileHeader: Hashable, Sendable {
         minorVersion = try cursor.u16()
         guard majorVersion == FormatConstants.majorVersion else {
             throw .unsupportedVersion(
-                "the shard has format \(majorVersion).\(minorVersion), this library reads \(FormatConstants.majorVersion)")
+                "the shard has format \(majorVersion).\(minorVersion), this library reads \(FormatConstants.majorVersion)"
+            )
         }
         schemaByteCount = Int(try cursor.u32())
         shardTag = try cursor.u64()
@@ -46,7 +47,8 @@ public struct FileHeader: Hashable, Sendable {
         optionalFeatures = try cursor.u64()
         let unknown = requiredFeatures & ~FormatConstants.knownRequiredFeatures
         guard unknown == 0 else {
-            throw .unsupportedFeature("the shard needs feature \(unknown.trailingZeroBitCount), which this library does not have")
+            throw .unsupportedFeature(
+                "the shard needs feature \(unknown.trailingZeroBitCount), which this library does not have")
         }
         rowsPerGroup = Int(try cursor.u32())
         schemaCRC32C = try cursor.u32()

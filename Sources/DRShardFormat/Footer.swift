@@ -40,7 +40,9 @@ public struct Footer: Hashable, Sendable {
     public var auxiliaries: [AuxiliaryEntry]
     public var groups: [GroupEntry]
 
-    package init(schema: Schema, schemaBytes: [UInt8], notes: [Note], auxiliaries: [AuxiliaryEntry], groups: [GroupEntry]) {
+    package init(
+        schema: Schema, schemaBytes: [UInt8], notes: [Note], auxiliaries: [AuxiliaryEntry], groups: [GroupEntry]
+    ) {
         rowCount = groups.reduce(0) { $0 + $1.rowCount }
         self.schema = schema
         self.schemaBytes = schemaBytes
@@ -120,9 +122,11 @@ public struct Footer: Hashable, Sendable {
         for (i, group) in groups.enumerated() {
             let isLast = i == groups.count - 1
             guard group.group == i, group.firstRow == firstRow else {
-                throw .corrupt("footer: row group \(i) says that it is number \(group.group) from row \(group.firstRow)")
+                throw .corrupt(
+                    "footer: row group \(i) says that it is number \(group.group) from row \(group.firstRow)")
             }
-            guard group.rowCount >= 1, isLast ? group.rowCount <= header.rowsPerGroup : group.rowCount == header.rowsPerGroup
+            guard group.rowCount >= 1,
+                isLast ? group.rowCount <= header.rowsPerGroup : group.rowCount == header.rowsPerGroup
             else { throw .corrupt("row group \(i): \(group.rowCount) rows, where groups have \(header.rowsPerGroup)") }
             firstRow += group.rowCount
             guard group.position >= header.firstBlockPosition, group.position < end, group.position % 64 == 0 else {
@@ -137,7 +141,8 @@ public struct Footer: Hashable, Sendable {
                 guard inFile else {
                     throw .corrupt(
                         "row group \(i): the index of column \(chunk.column), variant \(chunk.firstVariant), "
-                            + "with \(chunk.indexByteCount) bytes at byte \(chunk.indexPosition), does not lie in the file")
+                            + "with \(chunk.indexByteCount) bytes at byte \(chunk.indexPosition), does not lie in the file"
+                    )
                 }
                 try checkPlainByteCount(chunk, of: group)
                 try totals.add(chunk, end: end)

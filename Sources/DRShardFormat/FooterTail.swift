@@ -53,7 +53,10 @@ public struct FooterTail: Hashable, Sendable {
         let end = fileByteCount - UInt64(FormatConstants.tailByteCount)
         guard footerPosition <= end, end - footerPosition == UInt64(footerByteCount),
             footerByteCount >= FormatConstants.blockHeaderByteCount
-        else { throw .corrupt("tail: a footer of \(footerByteCount) bytes at byte \(footerPosition) does not end at the tail") }
+        else {
+            throw .corrupt(
+                "tail: a footer of \(footerByteCount) bytes at byte \(footerPosition) does not end at the tail")
+        }
     }
 
     package func serialized() -> [UInt8] {

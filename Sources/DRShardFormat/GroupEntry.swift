@@ -96,7 +96,9 @@ public struct GroupEntry: Hashable, Sendable {
             throw .corrupt("row group \(group): \(chunkCount) chunks do not fit its \(cursor.remaining) bytes")
         }
         let planeCount = schema.columns.indices.reduce(0) { $0 + schema.variantCount(of: $1) }
-        guard chunkCount <= planeCount else { throw .corrupt("row group \(group): \(chunkCount) chunks of \(planeCount) planes") }
+        guard chunkCount <= planeCount else {
+            throw .corrupt("row group \(group): \(chunkCount) chunks of \(planeCount) planes")
+        }
         chunks = []
         chunks.reserveCapacity(chunkCount)
         for _ in 0..<chunkCount { chunks.append(try ChunkEntry(&cursor)) }
@@ -114,7 +116,10 @@ public struct GroupEntry: Hashable, Sendable {
                 guard next < chunks.count, chunks[next].column == column, chunks[next].firstVariant == variant,
                     chunks[next].variantCount >= 1,
                     chunks[next].variantCount <= schema.variantCount(of: column) - variant
-                else { throw .corrupt("row group \(group): no chunk covers variant \(variant) of column \(column) in its place") }
+                else {
+                    throw .corrupt(
+                        "row group \(group): no chunk covers variant \(variant) of column \(column) in its place")
+                }
                 guard spanning || chunks[next].variantCount == 1 else {
                     throw .corrupt("row group \(group): a chunk of several variants, without the feature spanning")
                 }

@@ -35,7 +35,8 @@ package struct PageEncoder {
 
     /// Makes the next page: its header, and its block in `block`; nil behind the last row.
     /// Cost: O(page); allocates what units need while they are compressed.
-    package mutating func next(into block: inout [UInt8], compressor: UnitCompressor) throws(ShardError) -> BlockHeader? {
+    package mutating func next(into block: inout [UInt8], compressor: UnitCompressor) throws(ShardError) -> BlockHeader?
+    {
         guard nextRow < plane.rowCount else { return nil }
         let rows = nextRow..<pageEnd()
         var header = BlockHeader(kind: .page, shardTag: place.shardTag)
@@ -86,7 +87,8 @@ package struct PageEncoder {
             header.isPacked = true
             var page = PackedUnits()
             for unit in units { page.append(stored: plainUnit(unit), plainByteCount: 0) }
-            let prologue = PagePrologue.serialize(checksums: page.sums, ends: page.ends, plainSizes: nil, states: states)
+            let prologue = PagePrologue.serialize(
+                checksums: page.sums, ends: page.ends, plainSizes: nil, states: states)
             try assemble(&block, &header, prologue: prologue, payload: page.payload[...])
         }
     }

@@ -53,10 +53,14 @@ package enum PageLayout {
         }
         let mayBeRaw = type.cellByteCount != nil && header.encoding == .plain && header.codec == .none
         guard header.isPacked != mayBeRaw else {
-            throw .corrupt("page header: a page of \(type.name), encoding \(header.encoding), codec \(header.codec) must\(mayBeRaw ? " not" : "") be packed")
+            throw .corrupt(
+                "page header: a page of \(type.name), encoding \(header.encoding), codec \(header.codec) must\(mayBeRaw ? " not" : "") be packed"
+            )
         }
         guard header.prologueByteCount == prologueByteCount(header, type: type) else {
-            throw .corrupt("page header: a prologue of \(header.prologueByteCount) bytes, not \(prologueByteCount(header, type: type))")
+            throw .corrupt(
+                "page header: a prologue of \(header.prologueByteCount) bytes, not \(prologueByteCount(header, type: type))"
+            )
         }
         guard header.auxiliary == 0 || header.codec == .zstd else {
             throw .corrupt("page header: an auxiliary page for codec \(header.codec)")
@@ -64,8 +68,10 @@ package enum PageLayout {
         if let cellByteCount = type.cellByteCount, !header.isPacked {
             let unit = unitCount(header) - 1
             let last = rowCount(header, unit: unit) * header.variantCount * cellByteCount
-            let (start, overflow) = unit.multipliedReportingOverflow(by: unitStride(header, cellByteCount: cellByteCount))
-            guard !overflow, start <= Limits.maximumPayloadByteCount, header.payloadByteCount == start + pad64(last) else {
+            let (start, overflow) = unit.multipliedReportingOverflow(
+                by: unitStride(header, cellByteCount: cellByteCount))
+            guard !overflow, start <= Limits.maximumPayloadByteCount, header.payloadByteCount == start + pad64(last)
+            else {
                 throw .corrupt("page header: a payload of \(header.payloadByteCount) bytes for \(header.rowCount) rows")
             }
         }
@@ -109,7 +115,9 @@ package struct PagePrologue: Sendable {
         return table
     }
 
-    private static func starts(_ cursor: inout ByteCursor, _ count: Int, header: BlockHeader) throws(ShardError) -> [Int] {
+    private static func starts(_ cursor: inout ByteCursor, _ count: Int, header: BlockHeader) throws(ShardError)
+        -> [Int]
+    {
         var starts = [0]
         starts.reserveCapacity(count + 1)
         for unit in 0..<count {
@@ -129,7 +137,9 @@ package struct PagePrologue: Sendable {
         var missing = 0
         for cell in 0..<states.count * 4 {
             let bits = states[cell / 4] >> UInt8(cell % 4 * 2) & 3
-            guard cell < cellCount ? bits < 3 : bits == 0 else { throw .corrupt("prologue: state \(bits) of cell \(cell)") }
+            guard cell < cellCount ? bits < 3 : bits == 0 else {
+                throw .corrupt("prologue: state \(bits) of cell \(cell)")
+            }
             if bits != 0 { missing += 1 }
         }
         guard missing > 0 else { throw .corrupt("prologue: a table of states, and no cell is missing") }
@@ -149,21 +159,26 @@ package struct PagePrologue: Sendable {
     }
 
     /// Plain bytes of a unit, checked against what its stored bytes can hold. Spec: [R-UNIT-4].
-    package func plainByteCount(ofUnit unit: Int, stored: Int, header: BlockHeader, cellByteCount: Int?) throws(ShardError) -> Int {
+    package func plainByteCount(ofUnit unit: Int, stored: Int, header: BlockHeader, cellByteCount: Int?)
+        throws(ShardError) -> Int
+    {
         let plain: Int
         if let cellByteCount {
             plain = PageLayout.rowCount(header, unit: unit) * header.variantCount * cellByteCount
         } else {
             plain = plainSizes.isEmpty ? stored : plainSizes[unit]
         }
-        guard plain >= stored, plain <= stored.multipliedReportingOverflow(by: FormatConstants.expansionLimit).partialValue
+        guard plain >= stored,
+            plain <= stored.multipliedReportingOverflow(by: FormatConstants.expansionLimit).partialValue
         else { throw .corrupt("unit \(unit): \(plain) plain bytes in \(stored) stored ones") }
         guard plain <= Limits.maximumUnitByteCount else { throw .limitExceeded("unit \(unit): \(plain) plain bytes") }
         return plain
     }
 
     /// The tables as bytes.
-    package static func serialize(checksums: [UInt32], ends: [Int]?, plainSizes: [Int]?, states: [CellState]?) -> [UInt8] {
+    package static func serialize(checksums: [UInt32], ends: [Int]?, plainSizes: [Int]?, states: [CellState]?)
+        -> [UInt8]
+    {
         var bytes: [UInt8] = []
         for sum in checksums { bytes.append(u32: sum) }
         for end in ends ?? [] { bytes.append(u32: UInt32(end)) }

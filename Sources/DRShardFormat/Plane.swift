@@ -28,7 +28,11 @@ package struct Plane {
     private mutating func makeRoom() {
         guard states.count == roomRowCount, roomRowCount < maximumRowCount else { return }
         roomRowCount = min(maximumRowCount, max(64, 2 * roomRowCount))
-        if let cellByteCount { bytes.reserveCapacity(roomRowCount * cellByteCount) } else { ends.reserveCapacity(roomRowCount) }
+        if let cellByteCount {
+            bytes.reserveCapacity(roomRowCount * cellByteCount)
+        } else {
+            ends.reserveCapacity(roomRowCount)
+        }
         states.reserveCapacity(roomRowCount)
         sums.reserveCapacity(roomRowCount)
     }

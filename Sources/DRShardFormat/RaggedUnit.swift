@@ -54,7 +54,9 @@ package enum CellValue {
 
     /// Checks that token ids belong to their vocabulary. Spec: [R-TYPE-5].
     /// - Throws: `.corrupt` for the first one that does not, negative ones included.
-    package static func check(_ value: Span<UInt8>, tokensBelow vocabularySize: UInt32, type: ColumnType) throws(ShardError) {
+    package static func check(_ value: Span<UInt8>, tokensBelow vocabularySize: UInt32, type: ColumnType)
+        throws(ShardError)
+    {
         guard let element = type.element, element.isInteger else { return }
         let width = element.byteCount
         for start in stride(from: 0, to: value.count - width + 1, by: width) {

@@ -24,7 +24,9 @@ package struct Record {
             let count = try cursor.u32()
             let value = try cursor.raw(Int(count))
             if let previous, tag < previous { throw .corrupt("\(what): tag \(tag) stands behind tag \(previous)") }
-            if tag == previous, !repeated.contains(tag), tag < 0x8000 { throw .corrupt("\(what): tag \(tag) occurs twice") }
+            if tag == previous, !repeated.contains(tag), tag < 0x8000 {
+                throw .corrupt("\(what): tag \(tag) occurs twice")
+            }
             previous = tag
             guard tag < 0x8000 else { continue }
             guard known.contains(tag) else { throw .unsupportedFeature("\(what): field with tag \(tag)") }

@@ -119,7 +119,8 @@ public struct Schema: Hashable, Sendable {
             }
             if let column = axis.definingColumn {
                 guard columns.indices.contains(column), columns[column].axis == i else {
-                    throw .invalidArgument("axis \"\(axis.name)\": its defining column \(column) does not have this axis")
+                    throw .invalidArgument(
+                        "axis \"\(axis.name)\": its defining column \(column) does not have this axis")
                 }
             }
         }

@@ -146,7 +146,9 @@ public struct SchemaMetadata: Hashable, Sendable {
         }
         for teacher in teachers {
             for slice in teacher.slices { try check(slice, of: teacher.name, columns: columns) }
-            guard teacher.weightsSHA256?.count ?? 32 == 32 else { throw .invalidArgument("teacher \"\(teacher.name)\": a SHA-256 has 32 bytes") }
+            guard teacher.weightsSHA256?.count ?? 32 == 32 else {
+                throw .invalidArgument("teacher \"\(teacher.name)\": a SHA-256 has 32 bytes")
+            }
         }
         for tokenizer in tokenizers where tokenizer.vocabularySHA256.count != 32 {
             throw .invalidArgument("tokenizer \"\(tokenizer.name)\": a SHA-256 has 32 bytes")
@@ -158,7 +160,9 @@ public struct SchemaMetadata: Hashable, Sendable {
             throw .invalidArgument("operation table: number \(after.operation) stands behind \(before.operation)")
         }
         for entry in operations {
-            if entry.magnitudes.contains(where: \.isNaN) { throw .invalidArgument("operation table: a magnitude of \"\(entry.name)\" is NaN") }
+            if entry.magnitudes.contains(where: \.isNaN) {
+                throw .invalidArgument("operation table: a magnitude of \"\(entry.name)\" is NaN")
+            }
             for (before, after) in zip(entry.magnitudes, entry.magnitudes.dropFirst()) where !(before < after) {
                 throw .invalidArgument("operation table: magnitudes of \"\(entry.name)\" do not ascend")
             }

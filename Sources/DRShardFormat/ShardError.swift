@@ -68,7 +68,9 @@ public struct ShardError: Error, Equatable, Sendable, CustomStringConvertible {
 
     @inline(never) public static func truncated(_ reason: String) -> ShardError { .init(.truncated, reason) }
     @inline(never) public static func corrupt(_ reason: String) -> ShardError { .init(.corrupt, reason) }
-    @inline(never) public static func checksumMismatch(_ reason: String) -> ShardError { .init(.checksumMismatch, reason) }
+    @inline(never) public static func checksumMismatch(_ reason: String) -> ShardError {
+        .init(.checksumMismatch, reason)
+    }
     @inline(never) public static func unsupportedVersion(_ reason: String) -> ShardError {
         .init(.unsupportedVersion, reason)
     }
@@ -77,7 +79,9 @@ public struct ShardError: Error, Equatable, Sendable, CustomStringConvertible {
     }
     @inline(never) public static func limitExceeded(_ reason: String) -> ShardError { .init(.limitExceeded, reason) }
     @inline(never) public static func schemaMismatch(_ reason: String) -> ShardError { .init(.schemaMismatch, reason) }
-    @inline(never) public static func invalidArgument(_ reason: String) -> ShardError { .init(.invalidArgument, reason) }
+    @inline(never) public static func invalidArgument(_ reason: String) -> ShardError {
+        .init(.invalidArgument, reason)
+    }
     @inline(never) public static func io(_ reason: String) -> ShardError { .init(.io, reason) }
 
     /// The same error, with what `context` knows filled in where this one knows nothing.

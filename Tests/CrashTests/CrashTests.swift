@@ -87,7 +87,8 @@ import Testing
     }
 
     /// A limit on the size of files gives the same error everywhere that a full disk gives: a write that fails.
-    @Test(arguments: [0, 100, 400, 5_000, 20_000, 20_001]) func fullDiskIsAnErrorThatNamesTheFile(byteLimit: Int) throws {
+    @Test(arguments: [0, 100, 400, 5_000, 20_000, 20_001]) func fullDiskIsAnErrorThatNamesTheFile(byteLimit: Int) throws
+    {
         defer { try? FileManager.default.removeItem(at: folder) }
         let (process, output) = try start("0", "\(byteLimit)")
         let text = String(decoding: output.readDataToEndOfFile(), as: UTF8.self)

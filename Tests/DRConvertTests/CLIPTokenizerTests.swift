@@ -6,7 +6,8 @@ import Testing
 private let tinyMerges = ["l o", "lo w</w>", "e r</w>", "a a"]
 
 private func tinyTokenizer(_ merges: [String] = tinyMerges) throws -> CLIPTokenizer {
-    try CLIPTokenizer(vocabulary: try Deflate.compress(Array((["header"] + merges).joined(separator: "\n").utf8), as: .gzip))
+    try CLIPTokenizer(
+        vocabulary: try Deflate.compress(Array((["header"] + merges).joined(separator: "\n").utf8), as: .gzip))
 }
 
 /// The id of a printable ASCII byte within a word; 256 more at its end.

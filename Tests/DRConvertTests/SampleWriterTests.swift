@@ -65,7 +65,8 @@ private func cosine(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double 
                     #expect(Int(crop.left) + Int(crop.width) <= original.width)
                     for operation in record.operations {
                         let known = RandAugment.recipe[Int(operation.operation)]
-                        #expect(abs(operation.magnitude) == known.magnitude && (known.isSigned || operation.magnitude >= 0))
+                        #expect(
+                            abs(operation.magnitude) == known.magnitude && (known.isSigned || operation.magnitude >= 0))
                     }
                 }
             }

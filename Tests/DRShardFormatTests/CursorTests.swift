@@ -10,12 +10,15 @@ private func varint(_ bytes: [UInt8]) throws(ShardError) -> UInt32 {
 
 // R-NOTE-1
 @Suite struct VarintTests {
-    @Test(arguments: [
-        (0, [0]), (1, [1]), (127, [0x7F]), (128, [0x80, 1]), (255, [0xFF, 1]), (256, [0x80, 2]), (16_383, [0xFF, 0x7F]),
-        (16_384, [0x80, 0x80, 1]), (2_097_151, [0xFF, 0xFF, 0x7F]), (2_097_152, [0x80, 0x80, 0x80, 1]),
-        (268_435_455, [0xFF, 0xFF, 0xFF, 0x7F]), (268_435_456, [0x80, 0x80, 0x80, 0x80, 1]),
-        (.max, [0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
-    ] as [(UInt32, [UInt8])]) func edgesHaveTheirBytesBothWays(value: UInt32, bytes: [UInt8]) throws {
+    @Test(
+        arguments: [
+            (0, [0]), (1, [1]), (127, [0x7F]), (128, [0x80, 1]), (255, [0xFF, 1]), (256, [0x80, 2]),
+            (16_383, [0xFF, 0x7F]),
+            (16_384, [0x80, 0x80, 1]), (2_097_151, [0xFF, 0xFF, 0x7F]), (2_097_152, [0x80, 0x80, 0x80, 1]),
+            (268_435_455, [0xFF, 0xFF, 0xFF, 0x7F]), (268_435_456, [0x80, 0x80, 0x80, 0x80, 1]),
+            (.max, [0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
+        ] as [(UInt32, [UInt8])]) func edgesHaveTheirBytesBothWays(value: UInt32, bytes: [UInt8]) throws
+    {
         var written: [UInt8] = []
         written.append(varint: value)
         #expect(written == bytes)
@@ -23,12 +26,14 @@ private func varint(_ bytes: [UInt8]) throws(ShardError) -> UInt32 {
         for count in 0..<bytes.count { #expect(throws: ShardError.corrupt("")) { try varint(Array(bytes[..<count])) } }
     }
 
-    @Test(arguments: [
-        [0x80, 0], [0xFF, 0], [0x80, 0x80, 0], [0x80, 0x80, 0x80, 0x80, 0],  // a last byte of 0
-        [0x80, 0x80, 0x80, 0x80, 0x10], [0xFF, 0xFF, 0xFF, 0xFF, 0x1F],  // 2^32 and above
-        [0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
-        [0x80, 0x80, 0x80, 0x80, 0x80, 1], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],  // six bytes
-    ] as [[UInt8]]) func otherFormsAreCorrupt(bytes: [UInt8]) {
+    @Test(
+        arguments: [
+            [0x80, 0], [0xFF, 0], [0x80, 0x80, 0], [0x80, 0x80, 0x80, 0x80, 0],  // a last byte of 0
+            [0x80, 0x80, 0x80, 0x80, 0x10], [0xFF, 0xFF, 0xFF, 0xFF, 0x1F],  // 2^32 and above
+            [0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
+            [0x80, 0x80, 0x80, 0x80, 0x80, 1], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],  // six bytes
+        ] as [[UInt8]]) func otherFormsAreCorrupt(bytes: [UInt8])
+    {
         #expect(throws: ShardError.corrupt("")) { try varint(bytes) }
     }
 }

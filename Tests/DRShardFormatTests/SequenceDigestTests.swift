@@ -17,11 +17,13 @@ import Testing
         return digest
     }
 
-    @Test(arguments: [
-        (0, 0), (1, 0x40000000000000000), (2, 0x42ef02bac4e787ddda1be067df4495e8),
-        (3, 0x5447625167a9ebb9a5965fe45aca2b1f), (255, 0x6f718fc6df5a4ff647b6cdcb1b302241),
-        (256, 0x81473b09e17bea073882ea01535b1c2), (300, 0x3f6fc904e37e92f98861a0d566af33f),
-    ] as [(Int, UInt128)]) func digestIsThatOfTheText(count: Int, value: UInt128) {
+    @Test(
+        arguments: [
+            (0, 0), (1, 0x40000000000000000), (2, 0x42ef02bac4e787ddda1be067df4495e8),
+            (3, 0x5447625167a9ebb9a5965fe45aca2b1f), (255, 0x6f718fc6df5a4ff647b6cdcb1b302241),
+            (256, 0x81473b09e17bea073882ea01535b1c2), (300, 0x3f6fc904e37e92f98861a0d566af33f),
+        ] as [(Int, UInt128)]) func digestIsThatOfTheText(count: Int, value: UInt128)
+    {
         #expect(Self.digest((0..<count).map(Self.term)).value == value)
     }
 
@@ -70,9 +72,11 @@ import Testing
     }
 
     /// So many terms of 1 by doubling: the counts reach all bits.
-    @Test(arguments: [
-        (1_000_000_000_000, 0x3d0765c7120ba82ff49206cf569f11b5), (.max, 0x47c632c5a9e57b9d3ef5ec6c58452e6e),
-    ] as [(UInt64, UInt128)]) func countsOfAnySizeAreJoined(count: UInt64, value: UInt128) {
+    @Test(
+        arguments: [
+            (1_000_000_000_000, 0x3d0765c7120ba82ff49206cf569f11b5), (.max, 0x47c632c5a9e57b9d3ef5ec6c58452e6e),
+        ] as [(UInt64, UInt128)]) func countsOfAnySizeAreJoined(count: UInt64, value: UInt128)
+    {
         var digest = SequenceDigest()
         var done: UInt64 = 0
         for bit in (0..<64).reversed() {

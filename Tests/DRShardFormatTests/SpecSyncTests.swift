@@ -29,7 +29,8 @@ import Testing
         var constants: [String: Int] = [:]
         for line in try lines("Sources/DRShardFormat/FormatConstants.swift") {
             let words = line.split(separator: " ")
-            guard words.starts(with: ["package", "static", "let"]), let last = words.last, let value = number(String(last))
+            guard words.starts(with: ["package", "static", "let"]), let last = words.last,
+                let value = number(String(last))
             else { continue }
             let name = words[3].trimmingCharacters(in: [":"])
             #expect(constants.updateValue(value, forKey: name) == nil, "\(name) is there twice")

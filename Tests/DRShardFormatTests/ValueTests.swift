@@ -3,21 +3,22 @@ import Testing
 
 // R-TYPE-2
 @Suite struct AugmentationTests {
-    static let items: [(item: Augmentation.Item, byteCount: Int)] = [
-        (.crop(.init(top: 14, left: 347, height: 370, width: 427)), 17),
-        (.crop(.init(top: .min, left: .max, height: -1, width: 0)), 17),
-        (.randAugment([]), 2),
-        (.randAugment([.init(operation: 0, magnitude: 0), .init(operation: 255, magnitude: -.nan)]), 20),
-        (.randAugment((0..<255).map { .init(operation: $0, magnitude: Double($0)) }), 2 + 255 * 9),
-        (.flip(true), 2), (.flip(false), 2),
-        (.erase(x: 1, y: -2, height: 3, width: -4), 17),
-        (.colorJitter(order: [3, 1, 0, 2], factors: [0.5, -0.0, .infinity, .leastNonzeroMagnitude]), 37),
-        (.mixup(lambda: 0.25, partner: []), 10),
-        (.mixup(lambda: -0.0, partner: Array(0..<255)), 10 + 255),
-        (.cutmix(lambda: 0.75, x1: 1, y1: 2, x2: 3, y2: 4, partner: [9, 8]), 28),
-        (.randomCrop(top: -5, left: 6), 9),
-        (.resize(256), 5),
-    ] + (1...9).map { (.null(kind: $0), 1) }
+    static let items: [(item: Augmentation.Item, byteCount: Int)] =
+        [
+            (.crop(.init(top: 14, left: 347, height: 370, width: 427)), 17),
+            (.crop(.init(top: .min, left: .max, height: -1, width: 0)), 17),
+            (.randAugment([]), 2),
+            (.randAugment([.init(operation: 0, magnitude: 0), .init(operation: 255, magnitude: -.nan)]), 20),
+            (.randAugment((0..<255).map { .init(operation: $0, magnitude: Double($0)) }), 2 + 255 * 9),
+            (.flip(true), 2), (.flip(false), 2),
+            (.erase(x: 1, y: -2, height: 3, width: -4), 17),
+            (.colorJitter(order: [3, 1, 0, 2], factors: [0.5, -0.0, .infinity, .leastNonzeroMagnitude]), 37),
+            (.mixup(lambda: 0.25, partner: []), 10),
+            (.mixup(lambda: -0.0, partner: Array(0..<255)), 10 + 255),
+            (.cutmix(lambda: 0.75, x1: 1, y1: 2, x2: 3, y2: 4, partner: [9, 8]), 28),
+            (.randomCrop(top: -5, left: 6), 9),
+            (.resize(256), 5),
+        ] + (1...9).map { (.null(kind: $0), 1) }
 
     @Test func everyItemComesBackAloneAndBesideOthers() throws {
         for (item, byteCount) in Self.items {
@@ -105,7 +106,8 @@ import Testing
 
     @Test func hashOfOtherLengthIsRefused() {
         for count in [0, 31, 33] {
-            let locator = Locator(container: "c", position: 1, byteCount: 2, hash: .sha256(Array(repeating: 1, count: count)))
+            let locator = Locator(
+                container: "c", position: 1, byteCount: 2, hash: .sha256(Array(repeating: 1, count: count)))
             #expect(throws: ShardError.invalidArgument("")) { try locator.serialized() }
         }
     }

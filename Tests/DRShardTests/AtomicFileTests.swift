@@ -78,7 +78,8 @@ import Testing
     }
 
     /// Needs a user whom permissions stop.
-    @Test(.enabled(if: NSUserName() != "root")) func folderThatCannotBeSynchronisedIsSaidToHoldTheCompleteFile() throws {
+    @Test(.enabled(if: NSUserName() != "root")) func folderThatCannotBeSynchronisedIsSaidToHoldTheCompleteFile() throws
+    {
         let folder = try TemporaryFolder()
         let file = try AtomicFile(path: folder.file("a"))
         try file.write([1])

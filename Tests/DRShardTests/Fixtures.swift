@@ -9,16 +9,22 @@ struct MiniatureData {
     /// `[row][column][variant]`; nil: absent.
     var rows: [[[[UInt8]?]]] = []
 
-    init(rowCount: Int, dims: Int = 24, viewCount: Int = 3, captionCount: Int = 2, seed: UInt64 = 1, absence: Bool = true) throws {
+    init(
+        rowCount: Int, dims: Int = 24, viewCount: Int = 3, captionCount: Int = 2, seed: UInt64 = 1, absence: Bool = true
+    ) throws {
         var metadata = SchemaMetadata()
         metadata.teachers = [
-            Teacher(name: "A \"quoted\" teacher", normalised: .yes, logitScale: 100, slices: [.init(column: 1, first: 0, count: dims)])
+            Teacher(
+                name: "A \"quoted\" teacher", normalised: .yes, logitScale: 100,
+                slices: [.init(column: 1, first: 0, count: dims)])
         ]
         metadata.operations = [OperationEntry(operation: 6, name: "Brightness", magnitudes: [-0.25, 0.25])]
         schema = try Schema(
             axes: [
                 Axis(name: "view", kind: .view, count: viewCount, exchangeable: .yes, definingColumn: 2),
-                Axis(name: "synthetic", kind: .syntheticCaption, count: captionCount, exchangeable: .unknown, source: "x"),
+                Axis(
+                    name: "synthetic", kind: .syntheticCaption, count: captionCount, exchangeable: .unknown, source: "x"
+                ),
             ],
             columns: [
                 Column(name: "uid", role: .rowID, type: .tensor(.u8, dims: [16])),
@@ -36,10 +42,15 @@ struct MiniatureData {
     }
 
     private func makeRow(_ row: Int, dims: Int, absence: Bool, _ random: inout SeededGenerator) throws -> [[[UInt8]?]] {
-        func bytes(_ count: Int, _ random: inout SeededGenerator) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
+        func bytes(_ count: Int, _ random: inout SeededGenerator) -> [UInt8] {
+            (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+        }
         func words(_ random: inout SeededGenerator) -> [UInt8] {
             let list = ["dog", "cat", "naïve", "日本", "🙂", "\"x\"", "\\", "a\tb"]
-            return Array((0..<Int.random(in: 0...9, using: &random)).map { _ in list[Int.random(in: 0..<list.count, using: &random)] }.joined(separator: " ").utf8)
+            return Array(
+                (0..<Int.random(in: 0...9, using: &random)).map { _ in
+                    list[Int.random(in: 0..<list.count, using: &random)]
+                }.joined(separator: " ").utf8)
         }
         return try schema.columns.indices.map { column in
             try (0..<schema.variantCount(of: column)).map { variant in
@@ -48,13 +59,17 @@ struct MiniatureData {
                 case Self.uid: return SHA256.digest(Array("row \(row)".utf8)).prefix(16) + []
                 case Self.views: return bytes(dims * 2, &random)
                 case Self.parameters:
-                    let box = Augmentation.Box(top: Int32.random(in: 0...900, using: &random), left: 1, height: 20, width: 300)
-                    return try Augmentation(items: [.crop(box), .randAugment([.init(operation: 6, magnitude: 0.25)])]).serialized()
+                    let box = Augmentation.Box(
+                        top: Int32.random(in: 0...900, using: &random), left: 1, height: 20, width: 300)
+                    return try Augmentation(items: [.crop(box), .randAugment([.init(operation: 6, magnitude: 0.25)])])
+                        .serialized()
                 case Self.text, Self.url: return words(&random)
                 case Self.tokens: return bytes(2 * Int.random(in: 0...30, using: &random), &random)
                 case Self.blob: return bytes(row % 50 == 0 ? 9000 : 3, &random)
                 case Self.size: return bytes(8, &random)
-                default: return try Locator(container: "a/\(row).tar", position: 512, byteCount: UInt64(row), hash: .none).serialized()
+                default:
+                    return try Locator(container: "a/\(row).tar", position: 512, byteCount: UInt64(row), hash: .none)
+                        .serialized()
                 }
             }
         }
@@ -64,7 +79,9 @@ struct MiniatureData {
         for row in range {
             for (column, variants) in rows[row].enumerated() {
                 for (variant, value) in variants.enumerated() {
-                    if let value { try writer.set(value, column: column, variant: variant) } else {
+                    if let value {
+                        try writer.set(value, column: column, variant: variant)
+                    } else {
                         try writer.setMissing(column: column, variant: variant)
                     }
                 }

@@ -150,7 +150,9 @@ import Testing
                 // A page's values are looked at only where a crash can have damaged them: in the last group.
                 if end == ends[3], (try? Self.finish(part, shard))?.kept == 12 { continue }
                 let error = try Self.refusal(part, shard)
-                #expect([.corrupt, .checksumMismatch].contains(error?.code), "byte \(position): \(String(describing: error))")
+                #expect(
+                    [.corrupt, .checksumMismatch].contains(error?.code),
+                    "byte \(position): \(String(describing: error))")
                 #expect(error?.context.path?.hasSuffix("a.drs.part") == true)
             }
         }
@@ -182,7 +184,8 @@ import Testing
     @Test func zerosAreBegunAnewIfNothingIsCommitted() throws {
         let shard = try SmallShard()
         let start = shard.blockPositions[0]
-        let group = try #require(zip(shard.blockPositions, shard.blockPositions.dropFirst()).first { $1 == shard.committedEnds[0] }?.0)
+        let group = try #require(
+            zip(shard.blockPositions, shard.blockPositions.dropFirst()).first { $1 == shard.committedEnds[0] }?.0)
         for count in [1, start - 1, start, start + 1, 4096] {
             let (kept, bytes) = try Self.finish([UInt8](repeating: 0, count: count), shard)
             #expect(kept == 0 && bytes == shard.bytes, "\(count) zeros")

@@ -14,7 +14,9 @@ import Testing
             #expect(reader.rowCount == rowCount)
             for column in data.schema.columns.indices {
                 let variants = data.schema.variantCount(of: column)
-                let addresses = (0..<rowCount).flatMap { row in (0..<variants).map { CellAddress(row: row, variant: $0) } }
+                let addresses = (0..<rowCount).flatMap { row in
+                    (0..<variants).map { CellAddress(row: row, variant: $0) }
+                }
                 let cells = try reader.values(column: column, addresses)
                 let missing = Set(cells.missing.map(\.index))
                 for (i, address) in addresses.enumerated() {
@@ -41,12 +43,16 @@ import Testing
         let path = folder.file("a.drs")
         try data.write(to: path, options: smallOptions())
         var random = SeededGenerator(seed: 9)
-        let addresses = (0..<500).map { _ in CellAddress(row: Int.random(in: 0..<300, using: &random), variant: Int.random(in: 0..<3, using: &random)) }
+        let addresses = (0..<500).map { _ in
+            CellAddress(row: Int.random(in: 0..<300, using: &random), variant: Int.random(in: 0..<3, using: &random))
+        }
         for access in [Access.read, .mapped] {
             let reader = try ShardReader(path: path, access: access)
             let cells = try reader.cells(column: MiniatureData.views, addresses)
             for (i, address) in addresses.enumerated() {
-                #expect(Array(cells.bytes[i * 48..<i * 48 + 48]) == data.rows[address.row][MiniatureData.views][address.variant])
+                #expect(
+                    Array(cells.bytes[i * 48..<i * 48 + 48])
+                        == data.rows[address.row][MiniatureData.views][address.variant])
             }
         }
     }

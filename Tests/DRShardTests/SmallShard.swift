@@ -40,7 +40,9 @@ struct SmallShard {
         for row in rows {
             for (column, variants) in row.enumerated() {
                 for (variant, value) in variants.enumerated() {
-                    if let value { try writer.set(value, column: column, variant: variant) } else {
+                    if let value {
+                        try writer.set(value, column: column, variant: variant)
+                    } else {
                         try writer.setMissing(column: column, variant: variant)
                     }
                 }

@@ -53,7 +53,9 @@ func dump(_ reader: ShardReader) throws -> String {
         let listed = Set(VectorIndex.entries.map(\.file))
         var found: Set<String> = []
         for kind in ["valid", "invalid"] {
-            for name in try FileManager.default.contentsOfDirectory(atPath: VectorIndex.folder.appendingPathComponent(kind).path) {
+            for name in try FileManager.default.contentsOfDirectory(
+                atPath: VectorIndex.folder.appendingPathComponent(kind).path)
+            {
                 found.insert("\(kind)/\(name)")
             }
         }

@@ -10,7 +10,9 @@ import Testing
     }
 
     /// Sets the fields of a block header, with its checksum made again.
-    private static func edit(_ bytes: inout [UInt8], headerAt position: Int, _ change: (inout BlockHeader) -> Void) throws {
+    private static func edit(_ bytes: inout [UInt8], headerAt position: Int, _ change: (inout BlockHeader) -> Void)
+        throws
+    {
         var header = try BlockHeader(parsing: Array(bytes[position..<position + 64]))
         change(&header)
         bytes.replaceSubrange(position..<position + 64, with: header.serialized())
@@ -33,7 +35,10 @@ import Testing
     }
 
     // R-INDEX-2, R-GROUP-4: found by the walk alone, before any value is decoded.
-    @Test(arguments: VectorIndex.invalid.filter { $0.file.contains("page-header-copy-") || $0.file.contains("-swapped") || $0.file.contains("group-position") })
+    @Test(
+        arguments: VectorIndex.invalid.filter {
+            $0.file.contains("page-header-copy-") || $0.file.contains("-swapped") || $0.file.contains("group-position")
+        })
     func blocksThatAreNotWhereTheIndexesSayAreFoundWithoutDecoding(entry: VectorIndex.Entry) {
         let findings = ShardVerifier.verify(path: VectorIndex.path(entry), depth: .full)
         #expect(findings.contains(.corrupt("")), "\(findings)")

@@ -37,7 +37,9 @@ import Foundation
         }
         report("write, with fsync of every row group", bytes: rowCount * rowByteCount, writes)
         report("verify", bytes: rowCount * rowByteCount, try times { try check(ShardVerifier.verify(path: path)) })
-        report("verify --decode", bytes: rowCount * rowByteCount, try times { try check(ShardVerifier.verify(path: path, depth: .decode)) })
+        report(
+            "verify --decode", bytes: rowCount * rowByteCount,
+            try times { try check(ShardVerifier.verify(path: path, depth: .decode)) })
         try gathers(path, rowCount: rowCount, cellByteCount: cellByteCount)
         try epochs(folder)
     }
@@ -80,18 +82,25 @@ import Foundation
     static func gathers(_ path: String, rowCount: Int, cellByteCount: Int) throws {
         var random = SystemRandomNumberGenerator()
         let batches = (0..<32).map { _ in
-            (0..<256).map { _ in CellAddress(row: .random(in: 0..<rowCount, using: &random), variant: .random(in: 0..<viewCount, using: &random)) }
+            (0..<256).map { _ in
+                CellAddress(
+                    row: .random(in: 0..<rowCount, using: &random), variant: .random(in: 0..<viewCount, using: &random))
+            }
         }
         let target = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * cellByteCount, alignment: 64)
         defer { target.deallocate() }
         let bytes = batches.count * 256 * cellByteCount
-        for (name, access, checks) in [("mapped, checked", Access.mapped, true), ("mapped, unchecked", .mapped, false), ("read, checked", .read, true)] {
+        for (name, access, checks) in [
+            ("mapped, checked", Access.mapped, true), ("mapped, unchecked", .mapped, false),
+            ("read, checked", .read, true),
+        ] {
             var options = ReaderOptions()
             options.checksUnits = checks
             let reader = try ShardReader(path: path, access: access, options: options)
             report(
                 "gather of random cells, \(name)", bytes: bytes,
-                try times { for batch in batches { try reader.readCells(column: 1, batch, into: target) } }, items: batches.count * 256)
+                try times { for batch in batches { try reader.readCells(column: 1, batch, into: target) } },
+                items: batches.count * 256)
         }
         let file = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
         report(
@@ -109,12 +118,16 @@ import Foundation
     }
 
     static func epochs(_ folder: String) throws {
-        for (name, access, checks) in [("mapped, checked", Access.mapped, true), ("mapped, unchecked", .mapped, false), ("read, checked", .read, true)] {
+        for (name, access, checks) in [
+            ("mapped, checked", Access.mapped, true), ("mapped, unchecked", .mapped, false),
+            ("read, checked", .read, true),
+        ] {
             var reading = ReaderOptions()
             reading.checksUnits = checks
             var options = LoaderOptions()
             options.content = [.rowIDs, .embeddings]
-            let loader = try PairedLoader(dataSet: try DataSet(path: folder, access: access, options: reading), options: options)
+            let loader = try PairedLoader(
+                dataSet: try DataSet(path: folder, access: access, options: reading), options: options)
             var epoch = 0
             let before = loader.counts
             let measured = try times {
@@ -124,7 +137,8 @@ import Foundation
             }
             let counts = loader.counts
             report(
-                "epoch of paired batches, \(name)", bytes: Int(counts.deliveredByteCount - before.deliveredByteCount) / epoch, measured,
+                "epoch of paired batches, \(name)",
+                bytes: Int(counts.deliveredByteCount - before.deliveredByteCount) / epoch, measured,
                 items: Int(counts.sampleCount - before.sampleCount) / epoch)
         }
     }

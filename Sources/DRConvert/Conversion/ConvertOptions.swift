@@ -119,13 +119,19 @@ package struct ConvertReport: Sendable, Equatable {
                     + "replaying them on these images would crop the wrong place")
         }
         if cropsOutsideOriginal > 0 {
-            lines.append("\(cropsOutsideOriginal) of \(cropCount) crop boxes do not lie in the original's own width and height")
+            lines.append(
+                "\(cropsOutsideOriginal) of \(cropCount) crop boxes do not lie in the original's own width and height")
         }
         if !doubtfulTexts.isEmpty {
-            let reasons = doubtfulTexts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-            lines.append("\(doubtfulTexts.values.reduce(0, +)) texts look like something that open_clip's ftfy would repair; their tokens may differ from open_clip's (\(reasons))")
+            let reasons = doubtfulTexts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(
+                separator: ", ")
+            lines.append(
+                "\(doubtfulTexts.values.reduce(0, +)) texts look like something that open_clip's ftfy would repair; their tokens may differ from open_clip's (\(reasons))"
+            )
         }
-        if overlongTexts > 0 { lines.append("\(overlongTexts) texts have more tokens than the context; all are stored, a loader cuts them") }
+        if overlongTexts > 0 {
+            lines.append("\(overlongTexts) texts have more tokens than the context; all are stored, a loader cuts them")
+        }
         if loneSurrogates > 0 { lines.append("\(loneSurrogates) lone surrogates in JSON became U+FFFD") }
         if captionsMissing > rowsWithoutCaption {
             lines.append(
@@ -133,9 +139,13 @@ package struct ConvertReport: Sendable, Equatable {
             )
         }
         if rowsWithoutCaption > 0 {
-            lines.append("\(rowsWithoutCaption) rows have no real caption; the cells are absent, and loading pairs fails at them")
+            lines.append(
+                "\(rowsWithoutCaption) rows have no real caption; the cells are absent, and loading pairs fails at them"
+            )
         }
-        if unpairedCaptions > 0 { lines.append("\(unpairedCaptions) caption samples have no sample that they belong to") }
+        if unpairedCaptions > 0 {
+            lines.append("\(unpairedCaptions) caption samples have no sample that they belong to")
+        }
         if !skipped.isEmpty { lines.append("\(skipped.count) inputs were skipped; the report lists them") }
         return lines
     }

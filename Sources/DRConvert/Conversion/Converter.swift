@@ -39,16 +39,20 @@ package struct Converter {
         self.progress = progress
         var names: Set<String> = []
         for input in options.inputs where !names.insert(TarFolder.name(of: input)).inserted {
-            throw ShardError.invalidArgument("two inputs have this name; their shards would have one name too").with(.init(path: input))
+            throw ShardError.invalidArgument("two inputs have this name; their shards would have one name too").with(
+                .init(path: input))
         }
         var tokenizer: CLIPTokenizer?
         var record: Tokenizer?
         if let path = options.tokenizer {
             let bytes = try TarFolder.readFile(path)
-            do throws(ShardError) { tokenizer = try CLIPTokenizer(vocabulary: bytes) } catch { throw error.with(.init(path: path)) }
+            do throws(ShardError) { tokenizer = try CLIPTokenizer(vocabulary: bytes) } catch {
+                throw error.with(.init(path: path))
+            }
             record = tokenizer.map { Converter.record(of: $0, file: bytes) }
         }
-        captions = if let folder = options.captions { try CaptionStore(folder: folder, onError: options.onError) } else { nil }
+        captions =
+            if let folder = options.captions { try CaptionStore(folder: folder, onError: options.onError) } else { nil }
         layout = try SetLayout(options: options, tokenizer: record)
         decoder = try DRSampleDecoder()
         rowConverter = RowConverter(layout: layout, options: options, encoder: tokenizer?.makeEncoder())
@@ -92,7 +96,9 @@ package struct Converter {
                 return
             }
             writer.notes = [Note(key: "source", value: TarFolder.name(of: input) + ".tar")]
-            if let leftOut { writer.notes.append(Note(key: "left_out", value: "\(leftOut.count), the first: \(leftOut.first)")) }
+            if let leftOut {
+                writer.notes.append(Note(key: "left_out", value: "\(leftOut.count), the first: \(leftOut.first)"))
+            }
             report.rowCount += try writer.finish().rowCount
         } catch {
             file.discard()
@@ -109,7 +115,8 @@ package struct Converter {
         self.inputUIDs = inputUIDs
         unused.removeAll { inputUIDs.contains($0) }
         guard let first = unused.first else { return }
-        let why = "\(unused.count) caption samples, the first of them \(first.uidText), have no sample in this tar or another"
+        let why =
+            "\(unused.count) caption samples, the first of them \(first.uidText), have no sample in this tar or another"
         throw options.onError.advised(ShardError.schemaMismatch(why).with(.init(path: input)))
     }
 
@@ -143,7 +150,8 @@ package struct Converter {
                     continue
                 }
                 // Behind damage of the tar itself nothing can be found.
-                return try skipOrThrow(error, what: "the rest of \(input), after \(writer.rowCount) samples",
+                return try skipOrThrow(
+                    error, what: "the rest of \(input), after \(writer.rowCount) samples",
                     part: "all after \(writer.rowCount) rows")
             }
             do throws(ShardError) { try convert(group, writer) } catch {
@@ -157,7 +165,9 @@ package struct Converter {
                         .with(.init(path: input, position: position)),
                     what: "\(input): sample \(group.name)", part: "a sample")
             }
-            progress?(report.rowCount + writer.rowCount, doneByteCount + (group.members.last?.dataPosition ?? 0), totalByteCount)
+            progress?(
+                report.rowCount + writer.rowCount, doneByteCount + (group.members.last?.dataPosition ?? 0),
+                totalByteCount)
         }
     }
 

@@ -39,7 +39,9 @@ struct EmbeddingRows {
         let size: Float =
             exponent == 31
             ? (fraction == 0 ? .infinity : .nan)
-            : exponent == 0 ? fraction * 0x1p-24 : (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
+            : exponent == 0
+                ? fraction * 0x1p-24
+                : (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
         return bits >> 15 == 1 ? -size : size
     }
 

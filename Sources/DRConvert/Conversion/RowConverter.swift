@@ -28,7 +28,11 @@ struct RowConverter {
         } else {
             try writer.setMissing(column: columns.sha256)
         }
-        if let url = sample.url { try writer.set(url, column: columns.url) } else { try writer.setMissing(column: columns.url) }
+        if let url = sample.url {
+            try writer.set(url, column: columns.url)
+        } else {
+            try writer.setMissing(column: columns.url)
+        }
         for view in 0..<layout.viewCount {
             try writer.set(try sample.augmentations[view].serialized(), column: columns.augmentation, variant: view)
             let row = views[view]
@@ -39,7 +43,9 @@ struct RowConverter {
         for i in 0..<layout.captionCount {
             let row = texts[1 + i]
             try writer.set(row.span, column: columns.syntheticEmbedding, variant: i)
-            try setText(sample.syntheticCaptions[i], text: columns.syntheticText, tokens: columns.syntheticTokens, variant: i, writer, &report)
+            try setText(
+                sample.syntheticCaptions[i], text: columns.syntheticText, tokens: columns.syntheticTokens, variant: i,
+                writer, &report)
         }
         report.loneSurrogates += sample.loneSurrogateCount
         try setJoined(sample, caption, writer, &report)
@@ -55,7 +61,9 @@ struct RowConverter {
         try expect("dims of image_emb", sample.imageEmbeddings.shape[1], layout.dims)
         try expect("synthetic captions", sample.syntheticCaptions.count, layout.captionCount)
         guard sample.imageEmbeddings.element == layout.inputElement else {
-            throw .schemaMismatch("embeddings of \(sample.imageEmbeddings.element), where the set's first sample has \(layout.inputElement)")
+            throw .schemaMismatch(
+                "embeddings of \(sample.imageEmbeddings.element), where the set's first sample has \(layout.inputElement)"
+            )
         }
         let rows = sample.textEmbeddings.shape[0]
         guard rows == 1 + layout.captionCount else {
@@ -66,7 +74,8 @@ struct RowConverter {
     }
 
     private mutating func setText(
-        _ text: String, text column: Int, tokens: Int?, variant: Int, _ writer: ShardWriter, _ report: inout ConvertReport
+        _ text: String, text column: Int, tokens: Int?, variant: Int, _ writer: ShardWriter,
+        _ report: inout ConvertReport
     ) throws(ShardError) {
         try writer.set(text, column: column, variant: variant)
         guard let tokens, var encoder = encoder.take() else { return }
@@ -117,7 +126,8 @@ struct RowConverter {
         if options.images == .locate {
             let container = caption.tar.split(separator: "/").last.map(String.init) ?? caption.tar
             let hash = Locator.Hash.crc32c(crc32c(place.bytes))
-            let locator = Locator(container: container, position: place.position, byteCount: UInt64(place.bytes.count), hash: hash)
+            let locator = Locator(
+                container: container, position: place.position, byteCount: UInt64(place.bytes.count), hash: hash)
             try writer.set(try locator.serialized(), column: column)
         } else {
             try writer.set(place.bytes, column: column)

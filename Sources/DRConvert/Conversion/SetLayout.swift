@@ -35,7 +35,9 @@ struct SetLayout {
             samples = try SetLayout.probe(input, onError: options.onError, &trouble)
         }
         guard let sample = samples.first else {
-            throw trouble ?? ShardError.schemaMismatch("there is no sample in it; is it a tar of reinforced samples?").with(.init(path: first))
+            throw trouble
+                ?? ShardError.schemaMismatch("there is no sample in it; is it a tar of reinforced samples?").with(
+                    .init(path: first))
         }
         viewCount = sample.imageEmbeddings.shape[0]
         captionCount = sample.syntheticCaptions.count
@@ -108,7 +110,8 @@ struct SetLayout {
         columns.realEmbedding = list.add("text_emb", .textEmbedding, embedding, axis: 1)
         columns.syntheticText = list.add("syn_text", .text, .utf8, axis: 2)
         if let tokenizerNumber {
-            columns.syntheticTokens = list.add("syn_tokens", .tokens, .ragged(.u16), axis: 2, tokenizer: tokenizerNumber)
+            columns.syntheticTokens = list.add(
+                "syn_tokens", .tokens, .ragged(.u16), axis: 2, tokenizer: tokenizerNumber)
         }
         columns.syntheticEmbedding = list.add("syn_text_emb", .textEmbedding, embedding, axis: 2)
         let axes = [
@@ -118,7 +121,8 @@ struct SetLayout {
             Axis(name: "real", kind: .realCaption, count: 1, exchangeable: .no, definingColumn: columns.realText),
             Axis(
                 name: "synthetic", kind: .syntheticCaption, count: sample.syntheticCaptions.count,
-                exchangeable: options.exchangeableCaptions, source: options.captioner, definingColumn: columns.syntheticText),
+                exchangeable: options.exchangeableCaptions, source: options.captioner,
+                definingColumn: columns.syntheticText),
         ]
         var metadata = SchemaMetadata()
         let slices = [columns.imageEmbedding, columns.realEmbedding, columns.syntheticEmbedding]
@@ -136,18 +140,23 @@ struct SetLayout {
 
     private struct ColumnList {
         var columns: [Column] = []
-        mutating func add(_ name: String, _ role: Role, _ type: ColumnType, axis: Int? = nil, tokenizer: Int? = nil) -> Int {
+        mutating func add(_ name: String, _ role: Role, _ type: ColumnType, axis: Int? = nil, tokenizer: Int? = nil)
+            -> Int
+        {
             columns.append(Column(name: name, role: role, type: type, axis: axis, tokenizer: tokenizer))
             return columns.count - 1
         }
     }
 
     /// Whether a teacher's part of the first samples' image embeddings has norm 1, up to rounding.
-    private static func isNormalised(_ samples: [DRSample], _ teacher: ConvertOptions.TeacherSlice) -> Teacher.Normalised {
+    private static func isNormalised(_ samples: [DRSample], _ teacher: ConvertOptions.TeacherSlice)
+        -> Teacher.Normalised
+    {
         for sample in samples {
             let array = sample.imageEmbeddings
             let dims = array.shape[1]
-            guard teacher.first >= 0, teacher.count > 0, teacher.first <= dims, teacher.count <= dims - teacher.first else { return .unknown }
+            guard teacher.first >= 0, teacher.count > 0, teacher.first <= dims, teacher.count <= dims - teacher.first
+            else { return .unknown }
             for row in 0..<array.shape[0] {
                 var sum = 0.0
                 for i in teacher.first..<teacher.first + teacher.count {

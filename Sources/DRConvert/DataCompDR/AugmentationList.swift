@@ -19,7 +19,9 @@ package enum AugmentationList {
         return records
     }
 
-    private static func record(_ value: JSONValue, _ place: @autoclosure () -> String) throws(ShardError) -> Augmentation {
+    private static func record(_ value: JSONValue, _ place: @autoclosure () -> String) throws(ShardError)
+        -> Augmentation
+    {
         let parts = try elements(value, place(), count: 2)
         let box = try elements(parts[0], "\(place())[0]", count: 4)
         var sides: [Int32] = []
@@ -39,7 +41,9 @@ package enum AugmentationList {
         for (index, item) in try elements(parts[1], "\(place())[1]", count: nil).enumerated() {
             operations.append(try operation(item, "\(place())[1][\(index)]"))
         }
-        guard operations.count <= UInt8.max else { throw .limitExceeded("\(place())[1]: \(operations.count) operations") }
+        guard operations.count <= UInt8.max else {
+            throw .limitExceeded("\(place())[1]: \(operations.count) operations")
+        }
         return Augmentation(items: [.crop(crop), .randAugment(operations)])
     }
 
