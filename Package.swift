@@ -65,7 +65,8 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "DRShardFormatTests", dependencies: ["DRShardFormat", "CDRKernels"], swiftSettings: swiftSettings),
+            name: "DRShardFormatTests", dependencies: ["DRShardFormat", "CDRKernels", "TestSupport"],
+            swiftSettings: swiftSettings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
             name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "TestSupport"],

@@ -12,6 +12,8 @@ let package = Package(
             dependencies: [
                 .product(name: "DRShard", package: "drshard"), .product(name: "DRShardFormat", package: "drshard"),
                 .product(name: "DRLoader", package: "drshard"),
-            ])
+            ]),
+        .executableTarget(
+            name: "KernelBenchmark", dependencies: [.product(name: "DRShardFormat", package: "drshard")]),
     ]
 )

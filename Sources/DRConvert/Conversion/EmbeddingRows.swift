@@ -62,13 +62,8 @@ struct EmbeddingRows {
     private static func bfloat16(_ source: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         source.withSpan { span in
             var target = [UInt8](repeating: 0, count: span.count / 2)
-            for i in 0..<span.count / 4 {
-                let low = UInt32(span[4 * i]) | UInt32(span[4 * i + 1]) << 8
-                let bits = low | UInt32(span[4 * i + 2]) << 16 | UInt32(span[4 * i + 3]) << 24
-                let rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
-                target[2 * i] = UInt8(truncatingIfNeeded: rounded)
-                target[2 * i + 1] = UInt8(truncatingIfNeeded: rounded >> 8)
-            }
+            var targetSpan = target.mutableSpan
+            FloatConversion.f32ToBF16.convert(span, into: &targetSpan)
             return target[...]
         }
     }

@@ -15,46 +15,6 @@ private func noise(_ count: Int) -> [UInt8] {
     }
 }
 
-@Suite struct CRC32CTests {
-    @Test func checkValueIsThatOfTheText() {
-        #expect(crc32c(Array("123456789".utf8)) == 0xE306_9283)
-        #expect(crc32c([]) == 0)
-        // RFC 3720, B.4.
-        #expect(crc32c([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
-        #expect(crc32c([UInt8](repeating: 0xFF, count: 32)) == 0x62A8_AB43)
-        #expect(crc32c(Array(0..<32)) == 0x46DD_794E)
-    }
-
-    @Test func fastVersionIsThePlainOneAtEveryLengthAndAlignment() {
-        let bytes = noise(320)
-        // SAFETY: all ranges lie in the array.
-        unsafe bytes.withUnsafeBytes { buffer in
-            for length in 0...300 {
-                for start in 0..<(length < 40 ? 16 : 8) {
-                    let part = unsafe UnsafeRawBufferPointer(rebasing: buffer[start..<start + length])
-                    let plain = unsafe cdr_crc32c_plain(0, part.baseAddress, length)
-                    #expect(unsafe cdr_crc32c(0, part.baseAddress, length) == plain, "\(length) bytes from \(start)")
-                    #expect(crc32c(bytes, start..<start + length) == plain)
-                }
-            }
-        }
-    }
-
-    @Test func sumOfTheWholeContinuesThatOfAPart() {
-        let bytes = noise(100)
-        let whole = crc32c(bytes)
-        // SAFETY: all ranges lie in the array.
-        unsafe bytes.withUnsafeBytes { buffer in
-            for cut in 0...100 {
-                let first = unsafe cdr_crc32c(0, buffer.baseAddress, cut)
-                let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[cut...])
-                #expect(unsafe cdr_crc32c(first, rest.baseAddress, rest.count) == whole)
-                #expect(unsafe cdr_crc32c_plain(first, rest.baseAddress, rest.count) == whole)
-            }
-        }
-    }
-}
-
 /// One at a time: they choose the compression function for the whole process, and give the same digests with either.
 @Suite(.serialized) struct SHA256Tests {
     /// FIPS 180-4 examples, and one of several blocks.
