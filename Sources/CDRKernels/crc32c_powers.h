@@ -17,8 +17,8 @@
 #define CRC32C_FOLD_192 0xa87ab8a8, 0xab7aff2a
 #define CRC32C_FOLD_256 0xdcb17aa4, 0xb9e02b86
 
-// Superblocks of i + 1 iterations, each 40 bytes of three streams and then 0 folded ones: for
-// moving each stream's remainder on to the end.
+// Superblocks of i + 1 iterations, each 40 bytes of three streams and then 0 folded
+// ones: for moving each stream's remainder on to the end.
 static const uint32_t crc32c_ends_40_0[CRC32C_ITERATIONS][3] = {
     {0x39d3b296, 0x3da6d0cb, 0xa9cdda0d},
     {0x878a92a7, 0x39d3b296, 0xa9cdda0d},
@@ -54,8 +54,8 @@ static const uint32_t crc32c_ends_40_0[CRC32C_ITERATIONS][3] = {
     {0x22c3799f, 0xdd66cbbb, 0xa9cdda0d},
 };
 
-// Superblocks of i + 1 iterations, each 40 bytes of three streams and then 64 folded ones: for
-// moving each stream's remainder on to the end.
+// Superblocks of i + 1 iterations, each 40 bytes of three streams and then 64 folded
+// ones: for moving each stream's remainder on to the end.
 static const uint32_t crc32c_ends_40_64[CRC32C_ITERATIONS][3] = {
     {0xc96cfdc0, 0xc49f4f67, 0x9e4addf8},
     {0xb6dd949b, 0x2162d385, 0x0d3b6092},
@@ -91,8 +91,8 @@ static const uint32_t crc32c_ends_40_64[CRC32C_ITERATIONS][3] = {
     {0x005bb964, 0x5f0e0438, 0xa51b6135},
 };
 
-// Superblocks of i + 1 iterations, each 40 bytes of three streams and then 128 folded ones: for
-// moving each stream's remainder on to the end.
+// Superblocks of i + 1 iterations, each 40 bytes of three streams and then 128 folded
+// ones: for moving each stream's remainder on to the end.
 static const uint32_t crc32c_ends_40_128[CRC32C_ITERATIONS][3] = {
     {0x2162d385, 0x1b3d8f29, 0x0d3b6092},
     {0x2b3cac5d, 0xa60ce07b, 0xb9e02b86},
@@ -128,8 +128,8 @@ static const uint32_t crc32c_ends_40_128[CRC32C_ITERATIONS][3] = {
     {0x51c0477e, 0x0e0126b2, 0x82f89c77},
 };
 
-// Superblocks of i + 1 iterations, each 24 bytes of three streams and then 256 folded ones: for
-// moving each stream's remainder on to the end.
+// Superblocks of i + 1 iterations, each 24 bytes of three streams and then 256 folded
+// ones: for moving each stream's remainder on to the end.
 static const uint32_t crc32c_ends_24_256[CRC32C_ITERATIONS][3] = {
     {0x78d9ccb7, 0xf37c5aee, 0xb9e02b86},
     {0x93a5f730, 0xc7a68855, 0xdd7e3b0c},

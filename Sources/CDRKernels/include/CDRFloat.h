@@ -25,10 +25,10 @@ cdr_level cdr_level_current(void);
 /// Chooses a level from now on, in all threads; for tests. Returns 0, and changes nothing, where it isn't available.
 int cdr_level_force(cdr_level level);
 
-/// From so many bytes of source and target together on, a target that is aligned to its values is written past the cache
-/// where the level can (AVX2 and AVX-512). Measured on a machine with 32 MiB of cache, where such stores have half the
-/// speed of ordinary ones at 12 MiB from bfloat16 to float32 and the same speed back, and 1.6 times it at 24 MiB both
-/// ways.
+/// From so many bytes of source and target together on, a target that is aligned to its values is written past the
+/// cache where the level can (AVX2 and AVX-512). Measured on a machine with 32 MiB of cache, where such stores have
+/// half the speed of ordinary ones at 12 MiB from bfloat16 to float32 and the same speed back, and 1.6 times it at 24
+/// MiB both ways.
 enum { CDR_STREAM_BYTES = 24 << 20 };
 
 /// bfloat16 to float32: exact. The bits of a NaN stay as they are.
