@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import lz4.block
 import zstandard
 
+from primitives import *  # noqa: F403
+
 ABSENT, LOST = 1, 2            # states; a cell is one of these numbers, or its canonical bytes
 NONE, ZSTD, LZ4 = 0, 1, 2      # codecs
 PAGE, AUX, INDEX, GROUP, FOOTER = 1, 2, 3, 4, 5
@@ -20,79 +22,6 @@ ELEMENTS = {"u8": 1, "i8": 2, "u16": 3, "i16": 4, "u32": 5, "i32": 6, "u64": 7, 
 ELEMENT_BYTES = [0, 1, 1, 2, 2, 4, 4, 8, 8, 2, 2, 4, 8]
 P = 2**127 - 1
 R = 0x1B43782F0821A386F0BBC0AEB139E1F6
-
-
-def _table():
-    rows = []
-    for n in range(256):
-        for _ in range(8):
-            n = (n >> 1) ^ (0x82F63B78 if n & 1 else 0)
-        rows.append(n)
-    return rows
-
-
-_CRC = _table()
-
-
-def crc32c(data):
-    c = 0xFFFFFFFF
-    for b in data:
-        c = _CRC[(c ^ b) & 255] ^ (c >> 8)
-    return c ^ 0xFFFFFFFF
-
-
-assert crc32c(b"123456789") == 0xE3069283
-
-
-def pad64(n):
-    return (n + 63) // 64 * 64
-
-
-def padded(data):
-    return bytes(data) + bytes(pad64(len(data)) - len(data))
-
-
-def varint(n):
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def u8(n):
-    return struct.pack("<B", n)
-
-
-def u16(n):
-    return struct.pack("<H", n)
-
-
-def u32(n):
-    return struct.pack("<I", n)
-
-
-def u64(n):
-    return struct.pack("<Q", n)
-
-
-def u128(n):
-    return n.to_bytes(16, "little")
-
-
-def f64(x):
-    """A number, or its 64 bits as bytes."""
-    return x if isinstance(x, bytes) else struct.pack("<d", x)
-
-
-def text(s):
-    return s if isinstance(s, bytes) else s.encode("utf-8")
-
-
-def record(fields):
-    return b"".join(u16(tag) + u32(len(value)) + value for tag, value in fields)
-
 
 # --- schema ---------------------------------------------------------------------------------------------------------
 
