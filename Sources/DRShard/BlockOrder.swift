@@ -17,7 +17,7 @@ struct BlockOrder {
     private var chunk = 0
     private var page = 0
     private var row = 0
-    private var index: PlanePages?
+    private var index: ChunkPages?
     private var indexCount = 0
     private var auxiliaryCount = 0
     private var lastAuxiliary: BlockHeader?

@@ -4,6 +4,8 @@ internal import DRShardFormat
 struct CommittedPart {
     let header: FileHeader
     private(set) var groups: [GroupEntry] = []
+    /// The auxiliary pages of those groups, in order.
+    private(set) var auxiliaries: [(entry: AuxiliaryEntry, payload: [UInt8])] = []
     /// Behind the last group block.
     private(set) var end: UInt64
     /// Of all committed rows.
@@ -77,7 +79,7 @@ struct CommittedPart {
     }
 
     private func reader(_ source: FileSource, _ schema: Schema) -> ShardReader {
-        let footer = Footer(schema: schema, schemaBytes: [], notes: [], auxiliaries: [], groups: groups)
+        let footer = Footer(schema: schema, schemaBytes: [], notes: [], auxiliaries: auxiliaries.map(\.entry), groups: groups)
         return ShardReader(source: source, header: header, footer: footer, options: .init())
     }
 
@@ -86,6 +88,7 @@ struct CommittedPart {
         var walk = BlockWalk(source: source, header: header, end: source.byteCount)
         var isIntact = true
         var lastSeen = -1
+        var pending: [(position: UInt64, header: BlockHeader)] = []
         while true {
             guard let next = try CommittedPart.unlessDamaged({ () throws(ShardError) in try walk.next() }) else {
                 isIntact = false
@@ -94,6 +97,7 @@ struct CommittedPart {
             }
             guard let (place, block) = next else { break }
             if block.kind != .footer { lastSeen = max(lastSeen, block.group) }
+            if isIntact, block.kind == .auxiliary, block.copy == 0 { pending.append((place, block)) }
             guard isIntact, block.kind == .group else { continue }
             let entry = try CommittedPart.unlessDamaged { () throws(ShardError) in
                 try parseEntry(block, at: place, source: source, schema: schema)
@@ -101,6 +105,8 @@ struct CommittedPart {
             if let entry {
                 groups.append(entry)
                 end = walk.position
+                for page in pending { try take(page.header, at: page.position, source: source) }
+                pending = []
             } else {
                 isIntact = false
             }
@@ -113,10 +119,28 @@ struct CommittedPart {
         guard checked == nil else { return }
         guard lastSeen == last.group else { throw damage(in: last.group, before: lastSeen) }
         groups.removeLast()
+        auxiliaries.removeAll { $0.entry.group == last.group }
         end = last.position
         guard let before = groups.last else { return }
         // Given up too, it would be the second one.
         try check(before, source: source, schema: schema)
+    }
+
+    /// Takes an auxiliary page of a committed group, from its first undamaged copy.
+    private mutating func take(_ block: BlockHeader, at position: UInt64, source: FileSource) throws(ShardError) {
+        guard block.ordinal == auxiliaries.count else {
+            throw ShardError.corrupt("auxiliary page \(block.ordinal) is the one after \(auxiliaries.count)")
+                .with(.init(position: position))
+        }
+        let entry = AuxiliaryEntry(
+            firstPosition: position, secondPosition: position + UInt64(block.blockByteCount),
+            payloadByteCount: block.payloadByteCount, checksum: block.checksum, kind: block.encoding.rawValue,
+            column: block.column, group: block.group)
+        for copy in [entry.firstPosition, entry.secondPosition] {
+            let payload = try source.bytes(at: copy + UInt64(block.payloadOffset), count: block.payloadByteCount)
+            if crc32c(payload) == block.checksum { return auxiliaries.append((entry, payload)) }
+        }
+        throw ShardError.checksumMismatch("both copies of auxiliary page \(block.ordinal)").with(.init(position: position))
     }
 
     private func damage(in group: Int, before last: Int) -> ShardError {
@@ -130,7 +154,8 @@ struct CommittedPart {
         let payload = try source.bytes(at: place + UInt64(block.payloadOffset), count: block.payloadByteCount)
         guard crc32c(payload) == block.checksum else { throw .checksumMismatch("group block") }
         var cursor = ByteCursor(payload, of: "group block")
-        let entry = try GroupEntry(&cursor, schema: schema, spanning: false)
+        let entry = try GroupEntry(
+            &cursor, schema: schema, spanning: header.requiredFeatures & FormatConstants.spanningFeature != 0)
         guard cursor.remaining == 0, entry.group == groups.count, entry.rowCount == header.rowsPerGroup,
             entry.position == end, entry.firstRow == groups.count * header.rowsPerGroup
         else { throw .corrupt("a group block that is not in its place, or not of a full row group") }

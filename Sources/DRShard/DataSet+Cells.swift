@@ -6,28 +6,37 @@ extension DataSet {
     ///
     /// - Parameters:
     ///   - slots: the cell of `addresses[i]` goes to byte `slots[i] * stride`; nil: to `i * stride`.
-    ///   - stride: at least the column's cell size; nil: exactly that.
+    ///   - stride: at least the bytes of a cell as it comes out; nil: exactly that.
+    ///   - element: another element type: see `ShardReader.readCells`; nil: the column's.
     /// - Returns: the cells that are not present, by their place in `addresses`; their bytes become zero.
     /// - Throws: `.invalidArgument` for addresses, slots or memory that do not fit; errors of a file with their place.
     ///   What was read before the error lies in `target`.
     @discardableResult public func readCells(
         column: Int, _ addresses: [CellAddress], slots: [Int]? = nil, into target: UnsafeMutableRawBufferPointer,
-        stride: Int? = nil
+        stride: Int? = nil, as element: ElementType? = nil
     ) throws(ShardError) -> [MissingCell] {
-        let slots = try CellSlots(
-            schema, column: column, count: addresses.count, slots: slots, stride: stride, targetByteCount: target.count)
-        // SAFETY: the slots were checked against this target.
-        return try unsafe slots.fill(target) { copy throws(ShardError) in
-            try unsafe forEachCell(column: column, addresses, copy)
+        let slots = try unsafe CellSlots(
+            schema, column: column, count: addresses.count, slots: slots, stride: stride, element: element,
+            target: target)
+        if shards.count == 1 { return try shards[0].readCells(column: column, addresses, slots) }
+        var missing: [MissingCell] = []
+        try forEachShard(addresses) { shard, part, indexes throws(ShardError) in
+            for cell in try shard.readCells(column: column, part, slots.part(indexes)) {
+                missing.append(MissingCell(index: indexes[cell.index], state: cell.state))
+            }
         }
+        missing.sort { $0.index < $1.index }
+        return missing
     }
 
     /// Reads cells of any column as their canonical values.
     public func values(column: Int, _ addresses: [CellAddress]) throws(ShardError) -> RaggedCells {
         guard schema.columns.indices.contains(column) else { throw .invalidArgument("there is no column \(column)") }
         var cells = RaggedCells(ranges: Array(repeating: 0..<0, count: addresses.count))
-        try unsafe forEachCell(column: column, addresses) { index, value, state in
-            unsafe cells.append(value, index: index, state: state)
+        try forEachShard(addresses) { shard, part, indexes throws(ShardError) in
+            try unsafe shard.forEachCell(column: column, part) { index, value, state in
+                unsafe cells.append(value, index: indexes[index], state: state)
+            }
         }
         cells.missing.sort { $0.index < $1.index }
         return cells
@@ -36,8 +45,10 @@ extension DataSet {
     /// What was asked of all shards' sources since they were opened.
     public var readCounts: ReadCounts { shards.reduce(ReadCounts()) { $0 + $1.readCounts } }
 
-    private func forEachCell(
-        column: Int, _ addresses: [CellAddress], _ body: (Int, UnsafeRawBufferPointer, CellState) -> Void
+    /// Calls `body` for each shard that has some of the addresses: the shard, they as it counts them, and their places
+    /// in `addresses`.
+    private func forEachShard(
+        _ addresses: [CellAddress], _ body: (ShardReader, [CellAddress], [Int]) throws(ShardError) -> Void
     ) throws(ShardError) {
         var indexes = Array(repeating: [Int](), count: shards.count)
         var parts = Array(repeating: [CellAddress](), count: shards.count)
@@ -50,10 +61,6 @@ extension DataSet {
             indexes[place.shard].append(i)
             parts[place.shard].append(CellAddress(row: place.row, variant: address.variant))
         }
-        for (i, shard) in shards.enumerated() where !parts[i].isEmpty {
-            try unsafe shard.forEachCell(column: column, parts[i]) { index, value, state in
-                unsafe body(indexes[i][index], value, state)
-            }
-        }
+        for (i, shard) in shards.enumerated() where !parts[i].isEmpty { try body(shard, parts[i], indexes[i]) }
     }
 }

@@ -20,7 +20,7 @@ extension ShardReader {
         _ body: (_ row: Int, _ value: Span<UInt8>, _ state: CellState) throws(ShardError) -> Void
     ) throws(ShardError) {
         let rows = try checkedRows(rows, column: column, variant: variant)
-        let decoder = UnitReader(reader: self, column: column)
+        let decoder = UnitReader(reader: self)
         try forEachPage(column: column, variant: variant, rows: rows) { pages, page, firstRow throws(ShardError) in
             let header = pages.index.entries[page].header
             let prologue = try prologue(of: page, in: pages)
@@ -29,10 +29,10 @@ extension ShardReader {
                     let unitRow = firstRow + unit * header.rowsPerUnit
                     let unitRows = (unitRow..<unitRow + PageLayout.rowCount(header, unit: unit)).clamped(to: rows)
                     guard !unitRows.isEmpty else { continue }
-                    let range = prologue.storedRange(ofUnit: unit, header: header, cellByteCount: pages.cellByteCount)
+                    let place = UnitPlace(pages: pages, prologue: prologue, page: page, unit: unit)
                     // SAFETY: the prologue was checked: units lie in the payload.
-                    let stored = unsafe UnsafeRawBufferPointer(rebasing: payload[range])
-                    try unsafe decoder.decode(stored, unit: unit, page: header, prologue: prologue)
+                    let stored = unsafe UnsafeRawBufferPointer(rebasing: payload[place.storedRange])
+                    try unsafe decoder.decode(stored, place)
                     for row in unitRows {
                         let cell = (row - unitRow) * header.variantCount + variant - header.firstVariant
                         let state = prologue.state(ofCell: unit * header.rowsPerUnit * header.variantCount + cell)
@@ -103,7 +103,7 @@ extension ShardReader {
     }
 
     private func checkUnits(
-        _ payload: UnsafeRawBufferPointer, _ entry: ChunkIndex.Entry, _ prologue: PagePrologue, _ pages: PlanePages,
+        _ payload: UnsafeRawBufferPointer, _ entry: ChunkIndex.Entry, _ prologue: PagePrologue, _ pages: ChunkPages,
         _ page: Int
     ) throws(ShardError) {
         for unit in 0..<PageLayout.unitCount(entry.header) {
@@ -130,7 +130,7 @@ extension ShardReader {
     /// returns false.
     /// - Returns: whether it never did.
     @discardableResult private func forEachPage(
-        column: Int, variant: Int, rows: Range<Int>, _ body: (PlanePages, Int, Int) throws(ShardError) -> Bool
+        column: Int, variant: Int, rows: Range<Int>, _ body: (ChunkPages, Int, Int) throws(ShardError) -> Bool
     ) throws(ShardError) -> Bool {
         guard !rows.isEmpty else { return true }
         for group in group(ofRow: rows.lowerBound)...group(ofRow: rows.upperBound - 1) {
@@ -147,18 +147,19 @@ extension ShardReader {
         return true
     }
 
-    /// The payload of a page: in memory, or read.
+    /// The payload of a page, in memory or read, with what stands behind it: padding, slack.
     private func withPayload(
         of entry: ChunkIndex.Entry, _ body: (UnsafeRawBufferPointer) throws(ShardError) -> Void
     ) throws(ShardError) {
         let position = entry.position + UInt64(entry.header.payloadOffset)
-        counter.add(byteCount: entry.header.payloadByteCount)
+        let byteCount = entry.header.blockByteCount - entry.header.payloadOffset
+        counter.add(byteCount: byteCount)
         if let memory = unsafe source.memory {
             // SAFETY: the index was checked: the page lies in the file.
             return try unsafe body(
-                UnsafeRawBufferPointer(rebasing: memory[Int(position)..<Int(position) + entry.header.payloadByteCount]))
+                UnsafeRawBufferPointer(rebasing: memory[Int(position)..<Int(position) + byteCount]))
         }
-        let bytes = try source.bytes(at: position, count: entry.header.payloadByteCount)
+        let bytes = try source.bytes(at: position, count: byteCount)
         var failure: ShardError?
         // SAFETY: the buffer is used inside the closure only.
         unsafe bytes.withUnsafeBytes { payload in

@@ -29,18 +29,19 @@ public final class ShardReader: Sendable {
     let source: any ByteSource
     let counter = ReadCounter()
 
-    /// The chunks that were used, by row group and place in its list.
-    private let chunks: Mutex<[PlaneKey: PlanePages]>
-    private let dictionaries = Mutex<[Int: [UInt8]]>([:])
+    /// The chunks that were used, by their number in the shard.
+    private let chunks: Mutex<[ChunkPages?]>
+    /// What auxiliary pages hold, by their number.
+    private let tables = Mutex<[Int: UnitTable]>([:])
+    /// Working memory that no thread uses.
+    private let contexts = Mutex<[ReadContext]>([])
+
+    /// Chunks of the row groups before each one.
+    let chunksBefore: [Int]
 
     /// Planes of the columns before each one: the place of its first chunk in a row group without spanning.
     private let planesBefore: [Int]
     private let planeCount: Int
-
-    private struct PlaneKey: Hashable {
-        var group: Int
-        var chunk: Int
-    }
 
     public var schema: Schema { footer.schema }
     public var rowCount: Int { footer.rowCount }
@@ -68,7 +69,12 @@ public final class ShardReader: Sendable {
         self.header = header
         self.footer = footer
         self.options = options
-        chunks = Mutex([:])
+        var chunkCount = 0
+        chunksBefore = footer.groups.map { group in
+            defer { chunkCount += group.chunks.count }
+            return chunkCount
+        }
+        chunks = Mutex(Array(repeating: nil, count: chunkCount))
         var planes = 0
         planesBefore = footer.schema.columns.indices.map { column in
             defer { planes += footer.schema.variantCount(of: column) }
@@ -161,7 +167,7 @@ public final class ShardReader: Sendable {
     }
 
     /// The pages of the chunk that holds a variant of a column in a row group; read once.
-    func pages(column: Int, variant: Int, group: Int) throws(ShardError) -> PlanePages {
+    func pages(column: Int, variant: Int, group: Int) throws(ShardError) -> ChunkPages {
         guard schema.columns.indices.contains(column), (0..<schema.variantCount(of: column)).contains(variant) else {
             throw .invalidArgument("there is no variant \(variant) of column \(column)")
         }
@@ -169,19 +175,31 @@ public final class ShardReader: Sendable {
     }
 
     /// The pages of a chunk, by its place in the row group's list; read once.
-    func pages(chunk: Int, group: Int) throws(ShardError) -> PlanePages {
+    func pages(chunk: Int, group: Int) throws(ShardError) -> ChunkPages {
         let entry = footer.groups[group]
-        let key = PlaneKey(group: group, chunk: chunk)
-        if let known = chunks.withLock({ $0[key] }) { return known }
+        let number = chunksBefore[group] + chunk
+        if let known = chunks.withLock({ $0[number] }) { return known }
         let pages = try readPages(entry.chunks[chunk], group: entry)
         return chunks.withLock { known in
-            if let earlier = known[key] { return earlier }
-            known[key] = pages
+            if let earlier = known[number] { return earlier }
+            known[number] = pages
             return pages
         }
     }
 
-    private func readPages(_ chunk: ChunkEntry, group: GroupEntry) throws(ShardError) -> PlanePages {
+    /// The chunks that were used so far, by their number in the shard.
+    func knownChunks() -> [ChunkPages?] { chunks.withLock { $0 } }
+
+    // MARK: Working memory
+
+    func takeContext() -> ReadContext { contexts.withLock { $0.popLast() } ?? ReadContext(reader: self) }
+
+    func giveBack(_ context: ReadContext) {
+        guard context.isSmall else { return }
+        contexts.withLock { $0.append(context) }
+    }
+
+    private func readPages(_ chunk: ChunkEntry, group: GroupEntry) throws(ShardError) -> ChunkPages {
         let context = ShardError.Context(
             path: path, rowGroup: group.group, column: schema.columns[chunk.column].name, variant: chunk.firstVariant,
             position: chunk.indexPosition)
@@ -195,7 +213,7 @@ public final class ShardReader: Sendable {
             else { throw .corrupt("the block that the row group names is not this chunk's index") }
             let payload = Array(block[64..<64 + index.payloadByteCount])
             guard crc32c(payload) == index.checksum else { throw .checksumMismatch("chunk index") }
-            return PlanePages(
+            return ChunkPages(
                 index: try ChunkIndex(
                     parsing: payload, chunk: chunk, group: group, schema: schema, shardTag: header.shardTag),
                 type: schema.columns[chunk.column].type, context: context)
@@ -203,7 +221,7 @@ public final class ShardReader: Sendable {
     }
 
     /// The tables of a page; read once.
-    func prologue(of page: Int, in pages: PlanePages) throws(ShardError) -> PagePrologue {
+    func prologue(of page: Int, in pages: ChunkPages) throws(ShardError) -> PagePrologue {
         if let known = pages.prologue(page) { return known }
         let entry = pages.index.entries[page]
         do throws(ShardError) {
@@ -216,29 +234,38 @@ public final class ShardReader: Sendable {
         } catch { throw error.with(pages.context(page: page)) }
     }
 
-    /// The dictionary that a page needs, from the first undamaged copy; empty if it needs none.
-    func dictionary(for page: BlockHeader) throws(ShardError) -> [UInt8] {
-        guard page.auxiliary > 0 else { return [] }
+    /// The table that a page needs, from the first undamaged copy of its auxiliary page; nil if it needs none.
+    /// - Throws: `.corrupt` for a page that names one that is not for it. Spec: [R-AUX-5].
+    func table(for page: BlockHeader) throws(ShardError) -> UnitTable? {
+        guard page.auxiliary > 0 else { return nil }
         let number = page.auxiliary - 1
         guard footer.auxiliaries.indices.contains(number), footer.auxiliaries[number].group <= page.group,
-            footer.auxiliaries[number].column == page.column, footer.auxiliaries[number].payloadByteCount > 0
+            footer.auxiliaries[number].column == page.column
         else {
             throw .corrupt("the page needs auxiliary page \(number), which is not of its column and before it")
         }
         let entry = footer.auxiliaries[number]
-        // Only zstd pages name one: see `PageLayout.checkShape`. Spec: [R-AUX-5].
-        guard entry.kind == 1 else {
-            throw .corrupt(
-                "a zstd page needs auxiliary page \(number), which is no dictionary but of kind \(entry.kind)")
+        let needed = page.encoding.auxiliaryKind ?? .zstdDictionary
+        guard entry.kind == needed.rawValue else {
+            throw .corrupt("the page needs auxiliary page \(number), which is of kind \(entry.kind), not \(needed)")
         }
         // Only now: that another page may use it says nothing about this one.
-        if let known = dictionaries.withLock({ $0[number] }) { return known }
+        if let known = tables.withLock({ $0[number] }) { return known }
+        let payload = try auxiliaryPayload(number)
+        do throws(ShardError) {
+            let table = try UnitTable(parsing: payload, kind: needed, type: schema.columns[entry.column].type)
+            tables.withLock { $0[number] = table }
+            return table
+        } catch { throw error.with(.init(path: path, position: entry.firstPosition)) }
+    }
+
+    /// The payload of an auxiliary page, from its first undamaged copy.
+    func auxiliaryPayload(_ number: Int) throws(ShardError) -> [UInt8] {
+        let entry = footer.auxiliaries[number]
         var first: ShardError?
         for (copy, position) in [entry.firstPosition, entry.secondPosition].enumerated() {
             do throws(ShardError) {
-                let bytes = try readAuxiliary(entry, number: number, copy: copy, position: position)
-                dictionaries.withLock { $0[number] = bytes }
-                return bytes
+                return try readAuxiliary(entry, number: number, copy: copy, position: position)
             } catch { first = first ?? error.with(.init(path: path, position: position)) }
         }
         throw first ?? .corrupt("auxiliary page \(number)")
@@ -263,7 +290,7 @@ public final class ShardReader: Sendable {
 }
 
 /// The pages of a column chunk, and those of their prologues that were read.
-final class PlanePages: Sendable {
+final class ChunkPages: Sendable {
     let index: ChunkIndex
     let type: ColumnType
     let cellByteCount: Int?

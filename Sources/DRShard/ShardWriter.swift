@@ -1,66 +1,5 @@
 public import DRShardFormat
 
-/// How a shard is written. Equal rows and equal options make equal files.
-public struct WriterOptions: Sendable {
-    /// A number that all blocks of the shard carry; another one for every shard of a data set.
-    public var shardTag: UInt64
-    /// Rows of a row group; nil: chosen from the budgets.
-    public var rowsPerGroup: Int?
-    /// Bytes of values, images aside, that a row group should have: most of what the writer holds in memory.
-    public var groupByteBudget = 128 << 20
-    /// The same for columns of role image that hold bytes.
-    public var imageByteBudget = 256 << 20
-    /// What a row group may hold at most, where values are larger than was expected; nil: four times the budgets.
-    public var maximumGroupByteCount: Int?
-    /// Codec of a column by its number; others by the column's type.
-    public var codecs: [Int: Codec] = [:]
-    /// Of zstd.
-    public var compressionLevel = 3
-
-    public init(shardTag: UInt64) { self.shardTag = shardTag }
-
-    /// What is expected of a value whose type does not say its size: image bytes, and everything else.
-    static let expectedImageByteCount = 64 << 10
-    static let expectedValueByteCount = 64
-
-    /// The largest power of two of rows, at most 65,536, that keeps within the budgets.
-    func rowsPerGroup(for schema: Schema) throws(ShardError) -> Int {
-        if let rowsPerGroup {
-            guard (1...Limits.maximumRowsPerGroup).contains(rowsPerGroup) else {
-                throw .invalidArgument(
-                    "\(rowsPerGroup) rows a row group; 1 to \(Limits.maximumRowsPerGroup) are possible")
-            }
-            return rowsPerGroup
-        }
-        var valueBytes = 1
-        var imageBytes = 1
-        for (i, column) in schema.columns.enumerated() {
-            let variants = schema.variantCount(of: i)
-            if let cell = column.type.cellByteCount {
-                valueBytes += cell * variants
-            } else if column.role == .image, column.type == .binary {
-                imageBytes += Self.expectedImageByteCount * variants
-            } else {
-                valueBytes += Self.expectedValueByteCount * variants
-            }
-        }
-        var rows = 1
-        while rows < 65_536, rows * 2 * valueBytes <= groupByteBudget, rows * 2 * imageBytes <= imageByteBudget {
-            rows *= 2
-        }
-        return rows
-    }
-
-    func codec(of column: Column, number: Int) -> Codec {
-        if let codec = codecs[number] { return codec }
-        switch column.type {
-        case .tensor(let element, _): return element.isInteger ? .zstd : .none
-        case .binary where column.role == .image: return .none
-        default: return .zstd
-        }
-    }
-}
-
 /// Writes one shard, row by row, front to back.
 ///
 /// Memory: the values of one row group, which are about the budgets of `WriterOptions` (by default 128 MiB, and 256 MiB
@@ -88,19 +27,21 @@ public final class ShardWriter {
     /// Where the shard goes.
     public var path: String { sink.path }
 
-    private let sink: any ByteSink
-    private let header: FileHeader
+    let sink: any ByteSink
+    let header: FileHeader
     private let schemaBytes: [UInt8]
     /// Of columns that name a tokenizer.
     private let vocabularySizes: [UInt32?]
-    private let compressor = UnitCompressor()
-    private var position: UInt64
-    private var groups: [GroupEntry] = []
-    private var planes: [[Plane]]
-    private var bufferedRows = 0
-    private var bufferedByteCount = 0
+    /// Of each column, from its first row group with a value on.
+    var encoders: [UnitEncoder?]
+    var auxiliaries: [AuxiliaryEntry] = []
+    var position: UInt64
+    var groups: [GroupEntry] = []
+    var planes: [[Plane]]
+    var bufferedRows = 0
+    var bufferedByteCount = 0
     private let maximumGroupByteCount: Int
-    private var rowSetDigest = SequenceDigest()
+    var rowSetDigest = SequenceDigest()
     private var seenIDs: Set<UInt128> = []
     private var failure: ShardError?
     private var isFinished = false
@@ -126,6 +67,7 @@ public final class ShardWriter {
         rowsPerGroup = header.rowsPerGroup
         rowCount = 0
         planes = ShardWriter.emptyPlanes(schema, rowsPerGroup: rowsPerGroup)
+        encoders = Array(repeating: nil, count: schema.columns.count)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         position = UInt64(start.count)
         try sink.write(start)
@@ -151,13 +93,16 @@ public final class ShardWriter {
         let kept = try CommittedPart(partPath: file.partPath, schema: schema, header: header, start: start)
         try file.keep(byteCount: kept.end)
         groups = kept.groups
+        auxiliaries = kept.auxiliaries.map(\.entry)
         rowCount = groups.reduce(0) { $0 + $1.rowCount }
         position = kept.end
         seenIDs = kept.rowIDTerms
         planes = ShardWriter.emptyPlanes(schema, rowsPerGroup: rowsPerGroup)
+        encoders = Array(repeating: nil, count: schema.columns.count)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         sink = file
         if position == 0 { try write(start) }
+        for auxiliary in kept.auxiliaries { try takeUp(auxiliary.entry, payload: auxiliary.payload) }
     }
 
     /// What every shard begins with: header, schema and padding.
@@ -165,12 +110,15 @@ public final class ShardWriter {
         _ schema: Schema, _ options: WriterOptions
     ) throws(ShardError) -> (header: FileHeader, schemaBytes: [UInt8], start: [UInt8]) {
         let rowsPerGroup = try options.rowsPerGroup(for: schema)
+        try options.checkStorage(of: schema)
         let schemaBytes = schema.serialized()
         guard schemaBytes.count <= Limits.maximumSchemaByteCount else {
             throw .limitExceeded("a schema of \(schemaBytes.count) bytes")
         }
         let header = FileHeader(
-            schema: schemaBytes, shardTag: options.shardTag, requiredFeatures: 0, rowsPerGroup: rowsPerGroup)
+            schema: schemaBytes, shardTag: options.shardTag,
+            requiredFeatures: schema.columns.indices.contains { options.spans(schema, column: $0) }
+                ? FormatConstants.spanningFeature : 0, rowsPerGroup: rowsPerGroup)
         var start = header.serialized()
         start.append(contentsOf: schemaBytes)
         start.append(zeros: pad64(schemaBytes.count) - schemaBytes.count)
@@ -301,81 +249,7 @@ public final class ShardWriter {
         }
     }
 
-    /// Writes the open row group: pages, indexes, group block.
-    private func flush() throws(ShardError) {
-        let start = position
-        var chunks: [(entry: ChunkEntry, index: ChunkIndex)] = []
-        for column in planes.indices {
-            for variant in planes[column].indices { chunks.append(try writeChunk(column: column, variant: variant)) }
-        }
-        for i in chunks.indices {
-            var block = BlockHeader(kind: .chunkIndex, shardTag: header.shardTag)
-            block.group = groups.count
-            block.column = chunks[i].entry.column
-            block.firstVariant = chunks[i].entry.firstVariant
-            block.variantCount = 1
-            block.rowCount = bufferedRows
-            let payload = chunks[i].index.serialized()
-            let bytes = BlockHeader.block(block, payload: payload)
-            chunks[i].entry.indexPosition = position
-            chunks[i].entry.indexByteCount = bytes.count
-            chunks[i].entry.indexCRC32C = crc32c(payload)
-            try write(bytes)
-        }
-        let entry = GroupEntry(
-            group: groups.count, rowCount: bufferedRows, firstRow: rowCount - bufferedRows, position: start,
-            chunks: chunks.map(\.entry), rowSetDigest: rowSetDigest, columnDigests: planes.map(columnDigest))
-        var block = BlockHeader(kind: .group, shardTag: header.shardTag)
-        block.group = groups.count
-        block.rowCount = bufferedRows
-        var payload: [UInt8] = []
-        entry.append(to: &payload)
-        try write(BlockHeader.block(block, payload: payload))
-        try sink.synchronize()
-        groups.append(entry)
-        for column in planes.indices {
-            for variant in planes[column].indices { planes[column][variant].removeAll() }
-        }
-        rowSetDigest = SequenceDigest()
-        bufferedRows = 0
-        bufferedByteCount = 0
-    }
-
-    private func writeChunk(column: Int, variant: Int) throws(ShardError) -> (entry: ChunkEntry, index: ChunkIndex) {
-        let plane = planes[column][variant]
-        var encoder = PageEncoder(
-            plane: plane,
-            place: .init(shardTag: header.shardTag, group: groups.count, column: column, variant: variant),
-            codec: options.codec(of: schema.columns[column], number: column), level: options.compressionLevel)
-        var entries: [ChunkIndex.Entry] = []
-        var stored: UInt64 = 0
-        var block: [UInt8] = []
-        do throws(ShardError) {
-            while let page = try encoder.next(into: &block, compressor: compressor) {
-                entries.append(.init(position: position, header: page))
-                stored += UInt64(block.count)
-                try write(block)
-            }
-        } catch {
-            throw error.with(.init(rowGroup: groups.count, column: schema.columns[column].name, variant: variant))
-        }
-        let missing = plane.missingCount * (plane.type.cellByteCount ?? 0)
-        let entry = ChunkEntry(
-            column: column, firstVariant: variant, variantCount: 1, hasMissing: plane.missingCount > 0,
-            indexPosition: 0, indexByteCount: 0, indexCRC32C: 0, storedByteCount: stored,
-            plainByteCount: UInt64(plane.bytes.count - missing))
-        return (entry, ChunkIndex(entries: entries))
-    }
-
-    private func columnDigest(_ variants: [Plane]) -> SequenceDigest {
-        var digest = SequenceDigest()
-        for row in 0..<bufferedRows {
-            for plane in variants { digest.append(term: plane.digestTerm(of: row)) }
-        }
-        return digest
-    }
-
-    private func write(_ bytes: [UInt8]) throws(ShardError) {
+    func write(_ bytes: [UInt8]) throws(ShardError) {
         try sink.write(bytes)
         position += UInt64(bytes.count)
     }
@@ -383,7 +257,10 @@ public final class ShardWriter {
     /// Writes the last row group and the footer, and puts the file in its place.
     /// - Returns: the footer, as it was written.
     /// - Throws: `.invalidArgument` if a row is open; `.limitExceeded` for notes that no reader takes.
-    @discardableResult public func finish() throws(ShardError) -> Footer {
+    @discardableResult public func finish() throws(ShardError) -> Footer { try finish { _ in } }
+
+    /// The same; `check` may refuse the footer before it is written: then the shard is not finished.
+    func finish(_ check: (Footer) throws(ShardError) -> Void) throws(ShardError) -> Footer {
         if let failure { throw failure }
         guard !isFinished else { throw .invalidArgument("the shard is finished already") }
         do throws(ShardError) { try checkNotes() } catch { throw error.with(.init(path: sink.path)) }
@@ -393,7 +270,7 @@ public final class ShardWriter {
             }
         }
         let footer: Footer
-        do throws(ShardError) { footer = try writeEnd() } catch { throw error.with(.init(path: sink.path)) }
+        do throws(ShardError) { footer = try writeEnd(check) } catch { throw error.with(.init(path: sink.path)) }
         isFinished = true
         return footer
     }
@@ -410,9 +287,10 @@ public final class ShardWriter {
         guard byteCount <= Limits.maximumSchemaByteCount else { throw .limitExceeded("notes of \(byteCount) bytes") }
     }
 
-    private func writeEnd() throws(ShardError) -> Footer {
+    private func writeEnd(_ check: (Footer) throws(ShardError) -> Void) throws(ShardError) -> Footer {
         if bufferedRows > 0 { try failing(flush) }
-        let footer = Footer(schema: schema, schemaBytes: schemaBytes, notes: notes, auxiliaries: [], groups: groups)
+        let footer = Footer(schema: schema, schemaBytes: schemaBytes, notes: notes, auxiliaries: auxiliaries, groups: groups)
+        try check(footer)
         let payload = footer.serialized()
         guard payload.count <= Limits.maximumFooterByteCount else {
             throw .limitExceeded("a footer of \(payload.count) bytes")

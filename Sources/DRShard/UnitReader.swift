@@ -1,61 +1,123 @@
 internal import DRShardFormat
 
+/// A unit that is wanted, and where it lies.
+struct UnitPlace {
+    let pages: ChunkPages
+    let prologue: PagePrologue
+    /// Its page in the chunk, and its number in the page.
+    let page: Int
+    let unit: Int
+
+    var header: BlockHeader { pages.index.entries[page].header }
+    /// Rows of the unit.
+    var rowCount: Int { PageLayout.rowCount(header, unit: unit) }
+    /// The number of its first cell in the page.
+    var firstCell: Int { unit * header.rowsPerUnit * header.variantCount }
+
+    /// Where its stored bytes lie in the payload of its page.
+    var storedRange: Range<Int> {
+        prologue.storedRange(ofUnit: unit, header: header, cellByteCount: pages.cellByteCount)
+    }
+    /// Of its stored bytes in the file.
+    func position(_ stored: Range<Int>) -> UInt64 {
+        let entry = pages.index.entries[page]
+        return entry.position + UInt64(entry.header.payloadOffset + stored.lowerBound)
+    }
+}
+
 /// Turns the stored bytes of units into values. Holds working memory, so one serves one thread.
 // SAFETY: `plain` points into the stored bytes of the last unit, which the caller keeps while it asks for cells, or into
 // `scratch`, which is only replaced by the next unit.
 @safe final class UnitReader {
-    private let reader: ShardReader
-    private let type: ColumnType
-    private let cellByteCount: Int?
-    private lazy var decompressor = UnitDecompressor()
+    // The reader keeps this object, or a call of it does.
+    private unowned let reader: ShardReader
+    private let decoder = UnitDecoder()
     private var scratch: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var plain = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    private var type = ColumnType.binary
+    private var cellByteCount: Int?
+    /// The last unit has no bytes, and only cells that are not present. Spec: [R-UNIT-5].
+    private var isEmpty = false
     /// Where the values of a unit of a variable type begin in `plain`, and where the last one ends.
     private var places: [UInt32] = []
 
-    init(reader: ShardReader, column: Int) {
-        self.reader = reader
-        type = reader.schema.columns[column].type
-        cellByteCount = type.cellByteCount
-    }
+    init(reader: ShardReader) { self.reader = reader }
     deinit { unsafe scratch.deallocate() }
 
-    /// Checks and decodes one unit. Spec: FORMAT.md section 6.1.
-    func decode(_ stored: UnsafeRawBufferPointer, unit: Int, page: BlockHeader, prologue: PagePrologue)
-        throws(ShardError)
-    {
+    /// Bytes that it keeps.
+    var workingByteCount: Int { unsafe scratch.count + 4 * places.capacity }
+
+    /// Checks the checksum of a unit, and says how many plain bytes it has.
+    private func check(_ stored: UnsafeRawBufferPointer, _ place: UnitPlace) throws(ShardError) -> Int {
         if reader.options.checksUnits {
-            guard unsafe crc32c(stored) == prologue.checksums[unit] else { throw .checksumMismatch("unit \(unit)") }
+            guard unsafe crc32c(stored) == place.prologue.checksums[place.unit] else {
+                throw .checksumMismatch("unit \(place.unit)")
+            }
         }
-        let count = try prologue.plainByteCount(
-            ofUnit: unit, stored: stored.count, header: page, cellByteCount: cellByteCount)
-        if count == stored.count {
+        return try place.prologue.plainByteCount(
+            ofUnit: place.unit, stored: stored.count, header: place.header, cellByteCount: place.pages.cellByteCount)
+    }
+
+    /// Checks and decodes one unit; its cells are then there for `withCell`. Spec: FORMAT.md section 6.1.
+    /// - Parameter stored: its stored bytes; 64 more can be read behind them if its page is packed.
+    func decode(_ stored: UnsafeRawBufferPointer, _ place: UnitPlace) throws(ShardError) {
+        type = place.pages.type
+        cellByteCount = place.pages.cellByteCount
+        let count = try unsafe check(stored, place)
+        isEmpty = unsafe stored.isEmpty
+        if isEmpty || count == stored.count {
             unsafe plain = stored
         } else {
-            guard page.codec != .none else { throw .corrupt("unit \(unit): \(stored.count) bytes, not \(count)") }
-            try unsafe decompress(stored, count: count, page: page)
+            let target = unsafe room(count)
+            let header = place.header
+            try unsafe decoder.decode(
+                stored, page: header, table: try reader.table(for: header), rowCount: place.rowCount, into: target)
+            unsafe plain = UnsafeRawBufferPointer(target)
         }
         guard cellByteCount == nil else { return }
-        let cellCount = PageLayout.rowCount(page, unit: unit) * page.variantCount
         // SAFETY: the view ends with this call.
         let bytes = unsafe UnsafeBufferPointer(
             start: plain.baseAddress?.assumingMemoryBound(to: UInt8.self), count: plain.count)
-        try RaggedUnit.locate(unsafe bytes.span, cellCount: cellCount, into: &places)
+        try RaggedUnit.locate(
+            unsafe bytes.span, cellCount: place.rowCount * place.header.variantCount, into: &places)
     }
 
-    private func decompress(_ stored: UnsafeRawBufferPointer, count: Int, page: BlockHeader) throws(ShardError) {
+    /// Checks and decodes a unit of one cell of a tensor, which is present, straight to where the cell belongs.
+    /// - Parameter conversion: of its elements; nil: as they are. `target` has exactly the bytes of what comes out.
+    func decode(
+        _ stored: UnsafeRawBufferPointer, _ place: UnitPlace, into target: UnsafeMutableRawBufferPointer,
+        conversion: FloatConversion?
+    ) throws(ShardError) {
+        let count = try unsafe check(stored, place)
+        if count == stored.count {
+            if let conversion {
+                unsafe conversion.convert(stored, into: target)
+            } else {
+                unsafe target.copyMemory(from: stored)
+            }
+            return
+        }
+        let header = place.header
+        let table = try reader.table(for: header)
+        guard let conversion else {
+            return try unsafe decoder.decode(stored, page: header, table: table, rowCount: 1, into: target)
+        }
+        let values = unsafe room(count)
+        try unsafe decoder.decode(stored, page: header, table: table, rowCount: 1, into: values)
+        unsafe conversion.convert(UnsafeRawBufferPointer(values), into: target)
+    }
+
+    private func room(_ count: Int) -> UnsafeMutableRawBufferPointer {
         if unsafe scratch.count < count {
             unsafe scratch.deallocate()
             unsafe scratch = .allocate(byteCount: count, alignment: FormatConstants.alignment)
         }
-        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[0..<count])
-        let dictionary = try reader.dictionary(for: page)
-        try unsafe decompressor.decompress(stored, codec: page.codec, dictionary: dictionary, into: target)
-        unsafe plain = UnsafeRawBufferPointer(target)
+        return unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[0..<count])
     }
 
-    /// The canonical value of a cell of the last unit, checked against its type, or the slot of a missing one.
+    /// The canonical value of a cell of the last unit, checked against its type; of a missing one, no bytes.
     func withCell(_ cell: Int, state: CellState, _ body: (UnsafeRawBufferPointer) -> Void) throws(ShardError) {
+        guard !isEmpty else { return unsafe body(UnsafeRawBufferPointer(start: nil, count: 0)) }
         let range = cellByteCount.map { cell * $0..<(cell + 1) * $0 } ?? Int(places[cell])..<Int(places[cell + 1])
         // SAFETY: for a tensor, the unit has exactly the bytes of its cells; places were checked for others.
         let value = unsafe UnsafeRawBufferPointer(rebasing: plain[range])
@@ -63,6 +125,7 @@ internal import DRShardFormat
             guard unsafe value.allSatisfy({ $0 == 0 }), unsafe cellByteCount != nil || value.isEmpty else {
                 throw .corrupt("the slot of a cell that is not present is not empty")
             }
+            return unsafe body(UnsafeRawBufferPointer(start: nil, count: 0))
         } else if cellByteCount == nil {
             let bytes = unsafe UnsafeBufferPointer(
                 start: value.baseAddress?.assumingMemoryBound(to: UInt8.self), count: value.count)

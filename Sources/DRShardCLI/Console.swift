@@ -105,11 +105,11 @@ enum Console {
 }
 
 /// A bar on standard error for work that takes over a second; nothing where that is no terminal.
-final class ProgressBar {
+final class ProgressBar: Sendable {
     private let isShown = isatty(2) == 1
     private let label: String
     private let start = ContinuousClock.now
-    private var last: ContinuousClock.Instant?
+    private let last = Mutex<ContinuousClock.Instant?>(nil)
 
     init(_ label: String) { self.label = label }
 
@@ -117,8 +117,12 @@ final class ProgressBar {
     func update(_ done: UInt64, of total: UInt64, detail: () -> String = { "" }) {
         guard isShown else { return }
         let now = ContinuousClock.now
-        guard now - start > .seconds(1), last.map({ now - $0 > .milliseconds(100) }) ?? true else { return }
-        last = now
+        let isDue = last.withLock { last in
+            guard now - start > .seconds(1), last.map({ now - $0 > .milliseconds(100) }) ?? true else { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return }
         let part = total == 0 ? 1 : min(1, Double(done) / Double(total))
         let filled = Int(part * 30)
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
@@ -127,7 +131,7 @@ final class ProgressBar {
         write("\r\u{1B}[K\(label) [\(bar)] \(Int(part * 100)) %  \(left) s left  \(detail())")
     }
 
-    func end() { if last != nil { write("\r\u{1B}[K") } }
+    func end() { if last.withLock({ $0 }) != nil { write("\r\u{1B}[K") } }
 
     var elapsed: Double { seconds(ContinuousClock.now - start) }
 

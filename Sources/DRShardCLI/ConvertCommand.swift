@@ -72,8 +72,7 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "Rows of a row group; without it they are chosen from a budget of 128 MiB.")
     var rowsPerGroup: Int?
 
-    @Option(name: .customLong("codec"), help: "The codec of a column, as COLUMN=none, zstd or lz4; once for each.")
-    var codecs: [CodecArgument] = []
+    @OptionGroup var storage: StorageOptions
 
     @Flag(help: "Print the report as JSON.")
     var json = false
@@ -99,7 +98,8 @@ struct ConvertCommand: ParsableCommand {
         options.exchangeableViews = exchangeableViews ? .yes : .unknown
         options.exchangeableCaptions = exchangeableCaptions ? .yes : .unknown
         options.rowsPerGroup = rowsPerGroup
-        for argument in codecs { options.codecs[argument.column] = argument.codec }
+        options.storage = storage.named
+        options.bf16Storage = storage.encoding
         let bar = ProgressBar("converting")
         let report = try ConvertCommand.convert(options, bar)
         bar.end()
@@ -170,18 +170,6 @@ struct LicenceArgument: ExpressibleByArgument {
     init?(argument: String) {
         guard let split = argument.firstIndex(of: "="), split > argument.startIndex else { return nil }
         source = Source(name: String(argument[..<split]), licence: String(argument[argument.index(after: split)...]))
-    }
-}
-
-struct CodecArgument: ExpressibleByArgument {
-    let column: String
-    let codec: Codec
-    init?(argument: String) {
-        let known: [String: Codec] = ["none": .none, "zstd": .zstd, "lz4": .lz4]
-        let parts = argument.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, !parts[0].isEmpty, let codec = known[parts[1]] else { return nil }
-        column = parts[0]
-        self.codec = codec
     }
 }
 

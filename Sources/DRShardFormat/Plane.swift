@@ -90,12 +90,12 @@ package struct Plane {
         return SequenceDigest.term(state: states[row], byteCount: byteCount, crc32c: sums[row])
     }
 
-    /// Rows a unit: one from 512 bytes a cell on, else a power of two of rows whose units have about 4 KiB.
-    package var rowsPerUnit: Int {
-        let mean = max(1, (bytes.count + max(1, rowCount) - 1) / max(1, rowCount))
-        guard mean < 512 else { return 1 }
-        var rows = 1
-        while rows < 256, rows * 2 * mean <= 4096 { rows *= 2 }
-        return rows
+    /// Appends the plain bytes of a unit of neighbouring planes. Spec: FORMAT.md section 6.1.
+    package static func appendPlain(_ planes: [Plane], rows: Range<Int>, to bytes: inout [UInt8]) {
+        if planes[0].cellByteCount == nil {
+            for row in rows { for plane in planes { bytes.append(varint: UInt32(plane.range(of: row).count)) } }
+        }
+        guard planes.count > 1 else { return bytes.append(contentsOf: planes[0].bytes[planes[0].range(of: rows)]) }
+        for row in rows { for plane in planes { bytes.append(contentsOf: plane.bytes[plane.range(of: row)]) } }
     }
 }

@@ -105,31 +105,3 @@ public struct Role: Hashable, Sendable, RawRepresentable {
         return Int(rawValue) < names.count ? names[Int(rawValue)] : "role \(rawValue)"
     }
 }
-
-/// Typed values to bytes. Spec: FORMAT.md section 6.3.
-public struct Encoding: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
-    public let rawValue: UInt16
-    public init(rawValue: UInt16) { self.rawValue = rawValue }
-
-    public static let plain = Encoding(rawValue: 0)
-
-    public var description: String {
-        let names = ["plain", "fast", "balanced", "archive", "token_ranks", "operation_table"]
-        return Int(rawValue) < names.count ? names[Int(rawValue)] : "encoding \(rawValue)"
-    }
-}
-
-/// Bytes to bytes. Spec: FORMAT.md section 7.
-public struct Codec: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
-    public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue }
-
-    public static let none = Codec(rawValue: 0)
-    public static let zstd = Codec(rawValue: 1)
-    public static let lz4 = Codec(rawValue: 2)
-
-    public var description: String {
-        let names = ["none", "zstd", "lz4"]
-        return Int(rawValue) < names.count ? names[Int(rawValue)] : "codec \(rawValue)"
-    }
-}

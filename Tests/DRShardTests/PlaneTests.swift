@@ -4,11 +4,11 @@ import TestSupport
 import Testing
 
 @Suite struct PlaneTests {
-    @Test(arguments: [Codec.none, .zstd, .lz4]) func scansDeliverEveryRowInOrder(codec: Codec) throws {
+    @Test(arguments: [ColumnStorage.plain, .zstd, .lz4]) func scansDeliverEveryRowInOrder(storage: ColumnStorage) throws {
         let folder = try TemporaryFolder()
         let data = try MiniatureData(rowCount: 200)
         var options = smallOptions()
-        for column in data.schema.columns.indices { options.codecs[column] = codec }
+        for column in data.schema.columns.indices { options.storage[column] = storage }
         try data.write(to: folder.file("a.drs"), options: options)
         for access in [Access.read, .mapped] {
             let reader = try ShardReader(path: folder.file("a.drs"), access: access)

@@ -122,7 +122,7 @@ import Testing
         let schema = try Schema(axes: [], columns: [Column(name: "uid", role: .rowID, type: .tensor(.u8, dims: [512]))])
         var options = WriterOptions(shardTag: 1)
         options.rowsPerGroup = 1500
-        options.codecs[0] = Codec.none
+        options.storage[0] = .plain
         let writer = try ShardWriter(path: folder.file("a.drs"), schema: schema, options: options)
         for row in 0..<1500 {
             try writer.set([UInt8(row & 0xFF), UInt8(row >> 8)] + [UInt8](repeating: 7, count: 510), column: 0)

@@ -62,8 +62,10 @@ package struct ConvertOptions: Sendable {
     /// The same for the synthetic captions.
     package var exchangeableCaptions = Axis.Exchangeable.unknown
     package var rowsPerGroup: Int?
-    /// Codecs of columns by name; others are chosen by type.
-    package var codecs: [String: Codec] = [:]
+    /// How columns are stored, by their names; others as `WriterOptions` says.
+    package var storage: [String: ColumnStorage] = [:]
+    /// How columns of bf16 are stored that `storage` does not name; nil: as `WriterOptions` says.
+    package var bf16Storage: ColumnStorage?
 
     package init(inputs: [String], output: String) {
         self.inputs = inputs

@@ -80,7 +80,8 @@ package struct Converter {
         let path = shardPath(of: input)
         var writerOptions = WriterOptions(shardTag: Converter.tag(of: name))
         writerOptions.rowsPerGroup = layout.rowsPerGroup
-        writerOptions.codecs = try codecs()
+        writerOptions.storage = try WriterOptions.storage(
+            named: options.storage, bf16: options.bf16Storage, of: layout.schema)
         let file = try AtomicFile(path: path)
         leftOut = nil
         do throws(ShardError) {
@@ -207,18 +208,6 @@ package struct Converter {
         report.skipped.append(.init(what: what, why: error.description))
         let first = leftOut?.first ?? "\(part): \(error.code): \(error.reason)"
         leftOut = ((leftOut?.count ?? 0) + 1, first)
-    }
-
-    private func codecs() throws(ShardError) -> [Int: Codec] {
-        var codecs: [Int: Codec] = [:]
-        for (name, codec) in options.codecs {
-            guard let column = layout.schema.columnIndex(named: name) else {
-                let names = layout.schema.columns.map(\.name).joined(separator: ", ")
-                throw .invalidArgument("there is no column \"\(name)\" to compress; there are \(names)")
-            }
-            codecs[column] = codec
-        }
-        return codecs
     }
 
     private static func record(of tokenizer: CLIPTokenizer, file: [UInt8]) -> Tokenizer {

@@ -1,0 +1,27 @@
+/// What an auxiliary page holds, checked and ready for decoding and encoding. Spec: FORMAT.md section 5.4.
+package enum UnitTable: Sendable {
+    case zstdDictionary(ZstdDictionary)
+
+    /// - Parameters:
+    ///   - payload: of the auxiliary page, whose checksum the caller has checked.
+    ///   - type: of the column that it serves.
+    /// - Throws: `.corrupt`, `.unsupportedFeature`: see the section of the table's kind. Spec: [R-ENC-5].
+    package init(parsing payload: [UInt8], kind: AuxiliaryKind, type: ColumnType) throws(ShardError) {
+        switch kind {
+        case .zstdDictionary: self = .zstdDictionary(try ZstdDictionary(payload))
+        default: throw .unsupportedFeature("auxiliary page of kind \(kind)")
+        }
+    }
+
+    /// Makes the table of a column from its planes of one row group: a pure function of their values.
+    /// - Parameter level: of zstd.
+    /// - Returns: the payload of its auxiliary page; nil if none would serve.
+    package static func choose(
+        _ kind: AuxiliaryKind, for storage: ColumnStorage, planes: [Plane], level: Int
+    ) throws(ShardError) -> [UInt8]? {
+        switch kind {
+        case .zstdDictionary: try ZstdDictionary.train(planes: planes, level: level)
+        default: nil
+        }
+    }
+}
