@@ -9,8 +9,8 @@
 It is meant to be read beside the text: each part names its section, and each check the rule that it
 implements. It needs the standard library, and `zstandard` or `lz4` for pages with these codecs.
 
-The parts: decoder_base.py (sections 2, 4, 8, 10, 11), decoder_blocks.py (5), decoder_cells.py (6, 7),
-decoder_schema.py (9), this file (opening, reading, the dump), decoder_verify.py, decoder_explain.py.
+The parts: decoder_base.py (sections 2, 4, 8, 10, 11), decoder_blocks.py (5), decoder_cells.py (6.1, 6.2, 7),
+decoder_encodings.py (6.3), decoder_planes.py (6.4), decoder_schema.py (9), this file (opening, reading, the dump), decoder_verify.py, decoder_explain.py.
 """
 import hashlib
 import struct
@@ -27,8 +27,8 @@ from decoder_schema import *
 
 def new_shard(data, header, end):
     """`end` is where blocks end: the position of the footer, if it is known."""
-    return SimpleNamespace(data=data, header=header, tag=header.shard_tag, end=end, dictionaries={}, auxiliaries=[],
-                           groups=[], notes=[], row_count=0)
+    return SimpleNamespace(data=data, header=header, tag=header.shard_tag, end=end, dictionaries={}, tables={},
+                           auxiliaries=[], groups=[], notes=[], row_count=0)
 
 
 def open_shard(data):

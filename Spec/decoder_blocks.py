@@ -3,6 +3,7 @@ import struct
 from types import SimpleNamespace
 
 from decoder_base import *
+from decoder_encodings import ENCODINGS, check_encoded_page
 
 
 # ---------------------------------------------------------------- 5.1: file header
@@ -151,9 +152,21 @@ def unit_stride(header, column):
     return pad64(header.rows_per_unit * header.variant_count * column.cell_byte_count)
 
 
-# 6.3 and 7: what this reader knows, with the kind of auxiliary page that it has a use for.
+# 6.3 and 7: what this reader knows.
+CODEC_NAMES = {0: "none", 1: "zstd", 2: "lz4"}
 ZSTD_DICTIONARY = 1
-AUXILIARY_USES = {(0, 0): None, (0, 1): ZSTD_DICTIONARY, (0, 2): None}  # by encoding and codec
+
+
+def is_known(header):
+    """Whether this reader knows the page's encoding and codec."""
+    return (header.encoding == 0 or header.encoding in ENCODINGS) and header.codec in CODEC_NAMES
+
+
+def auxiliary_use(header):
+    """The kind of auxiliary page that a page has a use for, or None."""
+    if header.encoding:
+        return ENCODINGS[header.encoding].module.KIND
+    return ZSTD_DICTIONARY if CODEC_NAMES[header.codec] == "zstd" else None
 
 
 def check_page_header(shard, page, structure, position):
@@ -162,8 +175,10 @@ def check_page_header(shard, page, structure, position):
     header, column = page.header, page.column
     if header.row_count == 0 or header.rows_per_unit == 0:
         raise Corrupt(structure, position, "R-PAGE-1: row_count or rows_per_unit is 0")
-    if (header.encoding, header.codec) not in AUXILIARY_USES:
+    if not is_known(header):
         return
+    if header.encoding:
+        check_encoded_page(header, column, structure, position)
     raw = column.type == TENSOR and header.encoding == 0 and header.codec == 0
     if raw == bool(header.flags & PACKED):
         raise Corrupt(structure, position, f"R-PAGE-6: this page is {'' if raw else 'not '}packed")
@@ -178,17 +193,23 @@ def check_page_header(shard, page, structure, position):
         if header.payload_byte_count != pad64(end):
             raise Corrupt(structure, position, f"R-PAGE-7: a payload of {header.payload_byte_count} bytes, not {pad64(end)}")
     if header.auxiliary:
-        if AUXILIARY_USES[header.encoding, header.codec] is None:
-            raise Corrupt(structure, position, "R-CODEC-4: an auxiliary page for a codec that has none")
-        if header.auxiliary > len(shard.auxiliaries):
-            raise Corrupt(structure, position, f"there is no auxiliary page {header.auxiliary - 1}")
-        auxiliary = shard.auxiliaries[header.auxiliary - 1]
-        if auxiliary.group > header.group:
-            raise Corrupt(structure, position, "R-AUX-5: an auxiliary page of a later row group")
-        if auxiliary.kind != AUXILIARY_USES[header.encoding, header.codec]:
-            raise Corrupt(structure, position, f"R-AUX-5: an auxiliary page of kind {auxiliary.kind}")
-        if auxiliary.column != header.column:
-            raise Corrupt(structure, position, "R-AUX-3: an auxiliary page of another column")
+        check_reference_to_auxiliary(shard, header, structure, position)
+
+
+def check_reference_to_auxiliary(shard, header, structure, position):
+    """R-CODEC-4, R-AUX-5: the footer has an auxiliary page of this number, and the page a use for it."""
+    use = auxiliary_use(header)
+    if use is None:
+        raise Corrupt(structure, position, "R-CODEC-4: an auxiliary page for a codec that has none")
+    if header.auxiliary > len(shard.auxiliaries):
+        raise Corrupt(structure, position, f"there is no auxiliary page {header.auxiliary - 1}")
+    auxiliary = shard.auxiliaries[header.auxiliary - 1]
+    if auxiliary.group > header.group:
+        raise Corrupt(structure, position, "R-AUX-5: an auxiliary page of a later row group")
+    if auxiliary.kind != use:
+        raise Corrupt(structure, position, f"R-AUX-5: an auxiliary page of kind {auxiliary.kind}, not {use}")
+    if auxiliary.column != header.column:
+        raise Corrupt(structure, position, "R-AUX-5: an auxiliary page of another column")
 
 
 def read_prologue(shard, page):
@@ -217,15 +238,30 @@ def read_prologue(shard, page):
         plain = plain or stored                                         # 6.1: a ragged type with codec none
     else:
         begins, stored = [u * unit_stride(header, column) for u in range(count)], plain
-    for u in range(count):
-        if plain[u] > EXPANSION_LIMIT * stored[u] or plain[u] < stored[u]:
-            raise Corrupt(structure, at, f"R-UNIT-4: unit {u} has {stored[u]} stored and {plain[u]} plain bytes")
-        if plain[u] > MAXIMUM_UNIT:
-            raise Limit(structure, at, f"R-LIMIT-1: unit {u} has {plain[u]} plain bytes")
     states = tables.get("states")
     if states is not None:
         check_states(states, header.row_count * header.variant_count, structure, at)
+    for u in range(count):
+        check_unit_sizes(page, u, stored[u], plain[u], unit_states(header, states, u), structure, at)
     return SimpleNamespace(units=list(zip(begins, stored, plain, tables["checksums"])), states=states)
+
+
+def unit_states(header, states, unit):
+    """The states of the cells of a unit."""
+    first = unit * header.rows_per_unit * header.variant_count
+    cells = range(first, first + unit_rows(header, unit) * header.variant_count)
+    return [states[i // 4] >> 2 * (i % 4) & 3 if states else PRESENT for i in cells]
+
+
+def check_unit_sizes(page, unit, stored, plain, states, structure, position):
+    """R-UNIT-4, R-UNIT-5."""
+    if page.header.flags & PACKED and page.column.type == TENSOR and PRESENT not in states:
+        if stored:
+            raise Corrupt(structure, position, f"R-UNIT-5: unit {unit} has {stored} bytes, and no cell is present")
+    elif plain > EXPANSION_LIMIT * stored or plain < stored:
+        raise Corrupt(structure, position, f"R-UNIT-4: unit {unit} has {stored} stored and {plain} plain bytes")
+    if plain > MAXIMUM_UNIT:
+        raise Limit(structure, position, f"R-LIMIT-1: unit {unit} has {plain} plain bytes")
 
 
 def check_states(states, cells, structure, position):

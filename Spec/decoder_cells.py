@@ -1,8 +1,10 @@
 """Sections 6 and 7 of FORMAT.md: units, canonical values, encodings and codecs."""
 import struct
 
+import decoder_encodings
 from decoder_base import *
-from decoder_blocks import read_auxiliary, unit_rows
+from decoder_blocks import CODEC_NAMES, read_auxiliary, unit_rows, unit_states
+from decoder_encodings import ENCODING_NAMES, ENCODINGS
 
 
 # ---------------------------------------------------------------- 6.1: plain bytes and units
@@ -15,13 +17,19 @@ def read_unit(shard, page, prologue, unit):
     structure = f"unit {unit} of {page.name}"
     stored = shard.data[at:at + stored_count]
     check_crc(stored, checksum, structure, at, "the checksum of the unit")
-    plain = stored if stored_count == plain_count else decompress(shard, page, stored, plain_count, structure, at)  # R-UNIT-2
-    count = unit_rows(header, unit) * header.variant_count
-    first = unit * header.rows_per_unit * header.variant_count
-    slots = split_tensor(plain, column) if column.type == TENSOR else split_ragged(plain, count, structure, at)
+    states = unit_states(header, prologue.states, unit)
+    if not stored_count and column.type == TENSOR:                      # R-UNIT-5: zeros, which nobody asks for
+        return [(state, b"") for state in states]
+    if stored_count == plain_count:                                     # R-UNIT-2
+        plain = stored
+    elif header.encoding:
+        plain = decoder_encodings.decode_unit(header, column, encoding_table(shard, page), stored, unit_rows(header, unit),
+                                              plain_count, structure, at)
+    else:
+        plain = decompress(shard, page, stored, plain_count, structure, at)
+    slots = split_tensor(plain, column) if column.type == TENSOR else split_ragged(plain, len(states), structure, at)
     cells = []
-    for i, slot in enumerate(slots):
-        state = prologue.states[(first + i) // 4] >> 2 * ((first + i) % 4) & 3 if prologue.states else PRESENT
+    for i, (state, slot) in enumerate(zip(states, slots)):
         if state == PRESENT:
             check_value(slot, column, structure, at)
         elif len(slot) and column.type != TENSOR:
@@ -133,19 +141,27 @@ def read_locator(value, structure, position):
 
 # ---------------------------------------------------------------- 6.3 and 7: encodings and codecs
 
-ENCODING_NAMES = {0: "plain", 1: "fast", 2: "balanced", 3: "archive", 4: "token_ranks", 5: "operation_table"}
-CODEC_NAMES = {0: "none", 1: "zstd", 2: "lz4"}
 ZSTD_MAGIC = bytes.fromhex("28B52FFD")
 
 
 def check_encoding_and_codec(page):
     """R-ENC-1, R-CODEC-3: when the page is asked for."""
     header = page.header
-    if header.encoding != 0:
+    if header.encoding != 0 and header.encoding not in ENCODINGS:
         name = ENCODING_NAMES.get(header.encoding, "unknown")
         raise Unsupported(page.name, page.position + 22, f"R-ENC-1: encoding {header.encoding} ({name})")
     if header.codec not in CODEC_NAMES:
         raise Unsupported(page.name, page.position + 6, f"R-CODEC-3: codec {header.codec}")
+
+
+def encoding_table(shard, page):
+    """R-ENC-5: what the page's auxiliary page holds; for one column, so a table is parsed once an encoding."""
+    number = page.header.auxiliary - 1
+    key = number, page.header.encoding
+    if key not in shard.tables:
+        payload, position = bytes(read_auxiliary(shard, number)), shard.auxiliaries[number].first_position + 64
+        shard.tables[key] = decoder_encodings.parse_table(page.header, page.column, payload, f"auxiliary page {number}", position)
+    return shard.tables[key]
 
 
 def decompress(shard, page, stored, plain_count, structure, position):

@@ -4,6 +4,7 @@ Bytes that were listed before, or whose like was, are counted and not shown agai
 in full, and of block headers the first one field by field, the first one of each other kind in rows of 16 bytes."""
 import textwrap
 
+import decoder_planes
 import decoder_verify
 from decoder import *
 
@@ -203,12 +204,24 @@ def explain_block(listing, shard, pages):
         explain_group(listing, shard)
     elif header.kind == FOOTER:
         explain_footer(listing, shard)
+    elif header.encoding == decoder_planes.KIND:
+        explain_exponent_table(listing, header)
     else:
         listing.field(header.payload_byte_count, "payload")
     payload_end = end - (64 if header.flags & PACKED else 0)
     listing.padding(payload_end)
     listing.padding(end, "slack")
     listing.shown.add(header.kind)
+
+
+def explain_exponent_table(listing, header):
+    """6.4; a payload that is too short for one can stand in an auxiliary page that nothing refers to."""
+    table = decoder_planes.TABLE
+    if header.payload_byte_count >= table.byte_count:
+        listing.layout(table, {}, label="exponent table")
+        listing.field(header.payload_byte_count - table.byte_count, "bases")
+    else:
+        listing.field(header.payload_byte_count, "payload")
 
 
 def block_title(header, page, shard):
@@ -248,7 +261,7 @@ def explain_page(listing, shard, page):
         cells = read_unit(shard, page, prologue, unit)
         compressed = stored_count != plain_count
         if compressed:
-            listing.field(stored_count, f"unit {unit}: {stored_count} bytes of {CODEC_NAMES[header.codec]}, {plain_count} plain bytes:")
+            explain_unit(listing, shard, page, f"unit {unit}", stored_count, plain_count)
         elif column.type != TENSOR:
             lengths = plain_count - sum(len(slot) for _, slot in cells)
             listing.field(lengths, f"unit {unit}: lengths " + ", ".join(str(len(slot)) for _, slot in cells))
@@ -261,6 +274,23 @@ def explain_page(listing, shard, page):
             else:
                 listing.field(len(slot), text, *([column.element_size] * (len(slot) // column.element_size) if
                                                  column.element_size and column.element_size > 1 else ()))
+
+
+def explain_unit(listing, shard, page, name, stored_count, plain_count):
+    """A unit that is not stored plain, before its cells."""
+    header = page.header
+    what = ENCODING_NAMES[header.encoding] if header.encoding else CODEC_NAMES[header.codec]
+    text = f"{name}: {stored_count} bytes of {what}, {plain_count} plain bytes"
+    if not stored_count:
+        listing.note(f"{name}: no bytes, since no cell is present:")
+        return
+    if not header.encoding or ENCODINGS[header.encoding].module is not decoder_planes:
+        listing.field(stored_count, text + ":")
+        return
+    listing.note(text + ":")
+    stored = listing.data[listing.position:listing.position + stored_count]
+    for part, byte_count in decoder_planes.parts(encoding_table(shard, page), stored, plain_count // 2):
+        listing.field(byte_count, f"{name}: {part}")
 
 
 def explain_group(listing, shard):

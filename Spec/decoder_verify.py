@@ -324,6 +324,8 @@ def check_page(shard, page, findings):
     try:
         check_encoding_and_codec(page)
         prologue = read_prologue(shard, page)
+        if page.header.encoding:                                        # R-ENC-5, even if every unit is plain
+            findings.attempt(encoding_table, shard, page)
     except ShardError as error:
         findings.add(error)
     if prologue is None:

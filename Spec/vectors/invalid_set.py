@@ -368,8 +368,8 @@ def page():
     field("auxiliary-for-lz4", "corrupt", "CODEC-4", "an auxiliary page for codec lz4", squeezed(LZ4), auxiliary=1)
     field("auxiliary-missing", "corrupt", "AUX-1", "an auxiliary page that is not there", squeezed(ZSTD), auxiliary=1)
     field("not-packed-text", "corrupt", "PAGE-6", "a page of text without packed", words(), flags=0)
-    add("page-encoding-reserved", "unsupported", READ, "ENC-1", "encoding 4, which is reserved", of(ragged("r", "u16", role=7), [b"\x01\x00"], encoding=4))
-    add("page-encoding-tensor", "unsupported", READ, "ENC-1", "a packed tensor page of encoding 1, which is reserved", of(tensor("t", "bf16", (3,)), [bytes(6)], encoding=1))
+    add("page-encoding-last", "unsupported", READ, "ENC-1", "encoding 0x7FFF, the last that is not private", of(ragged("r", "u16", role=7), [b"\x01\x00"], encoding=0x7FFF))
+    add("page-encoding-tensor", "unsupported", READ, "ENC-1", "a packed tensor page of encoding 6", of(tensor("t", "bf16", (3,)), [bytes(6)], encoding=6))
     add("page-encoding-unknown", "unsupported", READ, "ENC-1", "encoding 6", words(encoding=6))
     add("page-encoding-zstd", "unsupported", READ, "ENC-1", "encoding 6 and codec zstd", words(encoding=6, codec=ZSTD))
     add("page-encoding-private", "unsupported", READ, "ENC-1", "encoding 0x8000", words(encoding=0x8000))
@@ -566,8 +566,10 @@ def flip_item():
 
 
 def all_invalid():
+    import invalid_planes
     import invalid_schema
     LIST.clear()
-    for part in (front, footer, index, page, units, auxiliary, rows, values, invalid_schema.schema, invalid_schema.notes):
+    for part in (front, footer, index, page, units, auxiliary, rows, values, invalid_schema.schema, invalid_schema.notes,
+                 invalid_planes.empty_units, invalid_planes.pages, invalid_planes.tables, invalid_planes.units):
         part()
     return list(LIST)

@@ -133,6 +133,17 @@ def missing(element_size=3):
     return shard(5, columns, data, rows_per_group=8, layouts=layouts)
 
 
+def missing_units():
+    """Packed units of a tensor without a present cell, beside others; of cells of up to 64 MiB."""
+    patterns = ["v--vxx-v", "--------", "x-x-vvvv"]
+    columns = [tensor("%s%d" % (name, n), "u8", (80,)) for n in range(3) for name in ("zstd", "lz4")]
+    data = [one([{"-": ABSENT, "x": LOST}.get(p) or bytes([i]) * 80 for i, p in enumerate(patterns[n // 2])]) for n in range(6)]
+    columns.append(tensor("large", "f32", (2**24,)))
+    data.append(one([ABSENT, LOST] * 4))
+    layouts = {i: Layout(rows_per_unit=(1, 2, 3)[i % 3], codec=(LZ4, ZSTD)[i % 2]) for i in range(1, 8)}
+    return shard(8, columns, data, rows_per_group=8, layouts=layouts)
+
+
 def missing_pages():
     cells = [[bytes([r, v, 9]) if (r, v) not in ((1, 0), (2, 1), (5, 1)) else ABSENT for v in range(2)] for r in range(6)]
     return shard(6, [tensor("t", "u8", (3,), axis=0)], [cells], [VIEW], layouts={1: Layout(page_rows=2)})
@@ -349,6 +360,7 @@ def limits():
 
 
 def all_valid():
+    import valid_planes
     e = []
 
     def add(name, about, made, *tags):
@@ -389,6 +401,7 @@ def all_valid():
     add("bf16-patterns", "bf16 NaN, infinity, denormal and -0", bf16_patterns(), "TYPE-1")
     add("float-patterns", "f16, f32 and f64 NaN, infinity, denormal and -0", float_patterns(), "TYPE-1")
     add("missing", "none, all and some cells absent or lost, for tensors, text and packed pages", missing(), "PAGE-5", "PAGE-8")
+    add("missing-units", "units of packed tensors without a present cell are stored as no bytes, under zstd and lz4; one of 128 MiB", missing_units(), "UNIT-5")
     add("missing-in-some-pages", "pages with and without states in one chunk", missing_pages(), "PAGE-5", "PAGE-8")
     add("rows-per-group-1", "every row a group",
         shard(3, [Column("word", 6, UTF8)], [one([b"a", b"", b"c"])], rows_per_group=1), "GROUP-3", "HEAD-5")
@@ -397,8 +410,9 @@ def all_valid():
     add("dictionary-raw", "zstd dictionaries of any content, used by two columns over two groups", dictionary_raw(), "AUX-1", "AUX-2", "AUX-3")
     add("dictionary-trained", "a trained zstd dictionary; auxiliary pages that nothing uses, one of them in the second group",
         dictionary_trained(), "AUX-1", "AUX-3", "AUX-4")
-    add("auxiliary-kind-unused", "auxiliary pages of a reserved and of an unknown kind, which nothing refers to",
-        shard(1, [Column("word", 6, UTF8)], [one([b"word"])], auxiliaries=[Auxiliary(0, 1, b"a table", 4), Auxiliary(0, 1, b"\x00", 900)]), "AUX-5")
+    add("auxiliary-kind-unused", "auxiliary pages which nothing refers to: of the kinds 2 to 5, though they hold no tables, and of an unknown kind",
+        shard(1, [Column("word", 6, UTF8)], [one([b"word"])],
+              auxiliaries=[*(Auxiliary(0, 1, b"no table"[:kind], kind) for kind in range(2, 6)), Auxiliary(0, 1, b"\x00", 900)]), "AUX-5", "ENC-5")
     add("spanning", "chunks of several variants, raw, zstd and lz4, with missing cells", spanning(), "GROUP-1", "GROUP-2", "PAGE-1")
     add("unknown-tags", "unknown optional tags in every record", unknown_tags(), "NOTE-3")
     add("optional-feature", "unknown optional feature bits", shard(1, [], [], optional=1 << 63 | 2), "VER-1")
@@ -418,4 +432,5 @@ def all_valid():
     add("spanning-feature-unused", "required feature 0, and no chunk of several variants", shard(1, [], [], required=1), "GROUP-2")
     add("limits", "names of 255 bytes, 8 dims, 4,096 variants, the largest cell and row group; no rows", limits(), "LIMIT-1")
     add("datacompdr-mini", "three rows of a reinforced data set", mini(), "AUX-3")
+    valid_planes.planes(add)
     return e

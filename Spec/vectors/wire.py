@@ -218,9 +218,11 @@ class Layout:
     page_rows: object = 1 << 30
     rows_per_unit: object = 1
     codec: object = NONE
-    auxiliary: int = 0
+    auxiliary: object = 0
     span: int = 1              # variants of a chunk
-    encoding: int = 0          # the units hold their plain bytes whatever it is
+    encoding: object = 0
+    encode: object = None      # plain bytes of a unit, and where it is (.column .rows .variants), to encoded bytes, or
+                               # None for plain ones; without it all units hold their plain bytes
 
     def at(self, name, page):
         value = getattr(self, name)
@@ -243,7 +245,7 @@ class Shard:
     row_ids: list = None       # for the row-set digest, if a repair has lost some of the cells
     tag: int = 1
     rows_per_group: int = 4
-    layouts: dict = field(default_factory=dict)
+    layouts: dict = field(default_factory=dict)    # by column, or for one group by (group, column)
     auxiliaries: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     notes_extra: tuple = ()
@@ -312,11 +314,9 @@ def compress(codec, plain, dictionary=None):
     return plain
 
 
-def stored_form(codec, plain, dictionary=None):
-    small = compress(codec, plain, dictionary)
-    if len(small) >= len(plain) or len(plain) > 1024 * len(small):
-        return plain
-    return small
+def stored_form(plain, small):
+    """R-UNIT-3."""
+    return plain if small is None or len(small) >= len(plain) or len(plain) > 1024 * len(small) else small
 
 
 def pack_states(states):
@@ -413,7 +413,7 @@ class _Builder:
                 self.auxiliary(aux)
         chunks = []
         for column in range(len(s.schema.columns)):
-            layout = s.layouts.get(column, Layout())
+            layout = s.layouts.get((number, column)) or s.layouts.get(column, Layout())
             variants = s.schema.variants(column)
             for v in range(0, variants, layout.span):
                 chunks.append(self.chunk(number, column, v, min(layout.span, variants - v), layout, first, count))
@@ -467,20 +467,30 @@ class _Builder:
         where = dict(group=group, column=column, variant=variant, page=number)
         kind = s.schema.columns[column]
         per_unit, codec = layout.at("rows_per_unit", number), layout.at("codec", number)
-        encoded = codec != NONE or layout.encoding != 0
+        encoding, auxiliary = layout.at("encoding", number), layout.at("auxiliary", number)
+        encode = layout.at("encode", number)
+        encoded = codec != NONE or encoding != 0
         is_tensor = kind.type == TENSOR
         packed = self.hook("packed", not is_tensor or encoded, **where)
-        dictionary = self.dictionaries.get(layout.auxiliary)
+        dictionary = self.dictionaries.get(auxiliary)
         units, sizes = [], []
         for u, at in enumerate(range(0, len(cells), per_unit)):
-            flat = [c for r in cells[at:at + per_unit] for c in r]
-            if is_tensor:
+            unit_cells = cells[at:at + per_unit]
+            flat = [c for r in unit_cells for c in r]
+            empty = packed and is_tensor and all(isinstance(c, int) for c in flat)     # R-UNIT-5: no plain bytes made
+            if empty:
+                plain = b""
+            elif is_tensor:
                 plain = b"".join(bytes(kind.cell_bytes()) if isinstance(c, int) else c for c in flat)
             else:
                 values = [b"" if isinstance(c, int) else c for c in flat]
                 plain = b"".join(varint(len(v)) for v in values) + b"".join(values)
             plain = self.hook("plain", plain, unit=u, **where)
-            units.append(self.hook("stored", stored_form(codec, plain, dictionary), unit=u, plain=plain, **where))
+            stored = b""
+            if not empty:
+                about = SimpleNamespace(column=kind, rows=len(unit_cells), variants=variants)
+                stored = stored_form(plain, encode(plain, about) if encode else compress(codec, plain, dictionary))
+            units.append(self.hook("stored", stored, unit=u, plain=plain, **where))
             sizes.append(len(plain))
         if packed:
             payload, ends = b"".join(units), []
@@ -499,10 +509,10 @@ class _Builder:
         prologue = self.hook("prologue", prologue + (t["states"] or b""), **where)
         fields = dict(
             kind=PAGE, flags=(1 if t["states"] is not None else 0) | (2 if packed else 0), codec=codec,
-            encoding=layout.encoding,
+            encoding=encoding,
             shard_tag=s.tag, group=group, column=column, first_variant=variant, variant_count=variants,
             ordinal=number, first_row=first_row, row_count=len(cells), rows_per_unit=per_unit,
-            auxiliary=layout.auxiliary, prologue_byte_count=len(prologue), payload_byte_count=len(payload),
+            auxiliary=auxiliary, prologue_byte_count=len(prologue), payload_byte_count=len(payload),
             checksum=crc32c(prologue))
         fields = self.hook("page_fields", fields, **where)
         data = self.block(fields, prologue, payload, packed)
