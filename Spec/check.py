@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the specification against itself: the listings in FORMAT.md, that the vectors are what make.py makes, that
+"""Checks the specification against itself: the listings and worked examples in FORMAT.md, that the vectors are what make.py makes, that
 the independent reader accepts and rejects each vector as vectors/index.json says, and that the rules which it and the
 vectors name are in FORMAT.md.
 
@@ -18,6 +18,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS = (
     ("listings of appendix A", ("annotate.py", "--check")),
+    ("worked examples", ("examples.py",)),
     ("vectors as they are made", (os.path.join("vectors", "make.py"), "--check")),
     ("vectors as they are read", ("decoder.py", "vectors", "vectors")),
 )
