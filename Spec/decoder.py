@@ -9,8 +9,9 @@
 It is meant to be read beside the text: each part names its section, and each check the rule that it
 implements. It needs the standard library, and `zstandard` or `lz4` for pages with these codecs.
 
-The parts: decoder_base.py (sections 2, 4, 8, 10, 11), decoder_blocks.py (5), decoder_cells.py (6.1, 6.2, 7),
-decoder_encodings.py (6.3), decoder_planes.py (6.4), decoder_schema.py (9), this file (opening, reading, the dump), decoder_verify.py, decoder_explain.py.
+The parts: decoder_base.py (sections 2, 4, 8, 10, 11), decoder_blocks.py (5.1 to 5.5), decoder_footer.py (5.6 to
+5.8), decoder_cells.py (6.1, 6.2, 7), decoder_encodings.py (6.3), decoder_planes.py (6.4), decoder_schema.py (9), this
+file (opening, reading, the dump), decoder_verify.py, decoder_explain.py.
 """
 import hashlib
 import struct
@@ -20,6 +21,7 @@ from types import SimpleNamespace
 from decoder_base import *
 from decoder_blocks import *
 from decoder_cells import *
+from decoder_footer import *
 from decoder_schema import *
 
 
