@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "CDRFloat.h"
+#include "CDRPlanes.h"
 
 /// CRC-32C (Castagnoli) of `count` bytes, continued from `crc` (0 to begin). Spec: FORMAT.md section 8.1.
 uint32_t cdr_crc32c(uint32_t crc, const void *bytes, size_t count);

@@ -1,0 +1,145 @@
+// Exponent planes with AVX-512: a group is a register of bytes, and a mask one of masks.
+#include "planes.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define PLANES_TARGET                                                                                     \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,gfni,bmi,bmi2,popcnt")))
+#define deposit _pdep_u64
+#define extract _pext_u64
+
+/// The bit planes of the ranks of eight groups.
+typedef struct {
+    __m512i planes[4];
+} group_ranks;
+
+PLANES_TARGET static inline __m512i load(const void *from) { return _mm512_loadu_si512(from); }
+
+/// See join_ranks of planes_emit.h: here the words of eight groups at once.
+PLANES_TARGET static inline group_ranks join_ranks(const planes_unit *unit, const planes_work *work, size_t first,
+                                                   size_t i, size_t groups) {
+    __mmask8 present = groups < 8 ? (__mmask8)((1u << groups) - 1) : 0xFF;
+    size_t stride = 8 * unit->group_count, level_count = unit->table->level_count;
+    const uint8_t *plane = unit->planes + 8 * (first + i);
+    __m512i rank0 = load(plane), rank1 = load(plane + stride), rank2 = _mm512_setzero_si512(), rank3 = rank2;
+    if (unit->table->plane_count == 3) rank2 = load(plane + 2 * stride);
+    for (size_t j = 1; j <= level_count; j++) {
+        __m512i mask = _mm512_maskz_loadu_epi64(present, &work->masks[j][i]);
+        rank0 = _mm512_xor_si512(rank0, mask);
+        if (j % 2 == 1) rank1 = _mm512_xor_si512(rank1, mask);
+        if (j % 4 == 1) rank2 = _mm512_xor_si512(rank2, mask);
+        if (j == 5) rank3 = _mm512_xor_si512(rank3, mask);
+    }
+    return (group_ranks){{rank0, rank1, rank2, rank3}};
+}
+
+/// 64 values of exponents and fractions. Their bytes go side by side, and the sign from the lowest bit to the highest.
+PLANES_TARGET static inline __attribute__((always_inline)) void store_values(__m512i exponents, __m512i fractions,
+                                                                             uint8_t *target, size_t width) {
+    // Unpacking works in quarters of a register.
+    const __m512i quarters = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
+    __m512i e = _mm512_permutexvar_epi64(quarters, exponents), f = _mm512_permutexvar_epi64(quarters, fractions);
+    __m512i low = _mm512_unpacklo_epi8(f, e), high = _mm512_unpackhi_epi8(f, e);
+    low = _mm512_shrdi_epi16(low, low, 1);
+    high = _mm512_shrdi_epi16(high, high, 1);
+    if (width == 2) {
+        _mm512_storeu_si512(target, low);
+        _mm512_storeu_si512(target + 64, high);
+        return;
+    }
+    __m512i words[2] = {low, high};
+    for (size_t i = 0; i < 4; i++) {
+        __m256i half = i % 2 ? _mm512_extracti64x4_epi64(words[i / 2], 1) : _mm512_castsi512_si256(words[i / 2]);
+        _mm512_storeu_si512(target + 64 * i, _mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+    }
+}
+
+/// Transposes bits: byte t of each word of the result has the bits t of bytes 7, 6, 5 and 4 of the word.
+PLANES_TARGET static inline __m512i transpose(__m512i words) {
+    return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201u), words, 0);
+}
+
+/// For word k of a group: where bytes k of its planes 3, 2, 1, 0 are in the registers that emit makes of eight groups.
+#define PICK(k) (0x0008404800000000 + (k) * 0x0101010100000000)
+
+PLANES_TARGET static inline __attribute__((always_inline)) void emit(
+    const planes_unit *unit, const planes_work *work, size_t first, size_t count, uint8_t *target, size_t width) {
+    const cdr_planes_table *table = unit->table;
+    const uint8_t *fractions = unit->fractions + PLANES_GROUP * first, *exceptions = work->exceptions;
+    const uint64_t *masks = work->masks[table->level_count];
+    const __m512i offsets = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table->offsets));
+    size_t base = unit->base_index, step = PLANES_GROUP % table->base_count;
+    for (size_t i = 0; PLANES_GROUP * i < count; i += 8) {
+        group_ranks ranks = join_ranks(unit, work, first, i, (count - PLANES_GROUP * i + 63) / PLANES_GROUP);
+        // Planes 0 and 1 of a group side by side, and 2 and 3: of groups 0, 2, 4, 6 and of groups 1, 3, 5, 7.
+        __m512i lower[2] = {_mm512_unpacklo_epi64(ranks.planes[0], ranks.planes[1]),
+                            _mm512_unpackhi_epi64(ranks.planes[0], ranks.planes[1])};
+        __m512i upper[2] = {_mm512_unpacklo_epi64(ranks.planes[2], ranks.planes[3]),
+                            _mm512_unpackhi_epi64(ranks.planes[2], ranks.planes[3])};
+        __m512i picked =
+            _mm512_setr_epi64(PICK(0), PICK(1), PICK(2), PICK(3), PICK(4), PICK(5), PICK(6), PICK(7));
+        for (size_t g = i; g < i + 8 && PLANES_GROUP * g < count; g++) {
+            __m512i words = _mm512_maskz_permutex2var_epi8(0xF0F0F0F0F0F0F0F0, lower[g % 2], picked, upper[g % 2]);
+            if (g % 2) picked = _mm512_add_epi8(picked, _mm512_set1_epi64(0x1010101000000000));
+            __m512i exponents = _mm512_add_epi8(_mm512_shuffle_epi8(offsets, transpose(words)),
+                                                load(table->bases + base));
+            exponents = _mm512_mask_expand_epi8(exponents, masks[g], load(exceptions));
+            exceptions += __builtin_popcountll(masks[g]);
+            base += step;
+            if (base >= table->base_count) base -= table->base_count;
+            size_t at = PLANES_GROUP * g, rest = count - at;
+            if (rest >= PLANES_GROUP) {
+                store_values(exponents, load(fractions + at), target + width * at, width);
+            } else {
+                uint8_t spill[PLANES_GROUP * 4];
+                store_values(exponents, load(fractions + at), spill, width);
+                memcpy(target + width * at, spill, width * rest);
+            }
+        }
+    }
+}
+
+/// The exponents' ranks: of 256 numbers, each half of the table is a lookup in two registers.
+PLANES_TARGET static inline __m512i look_up_ranks(const cdr_planes_table *table, __m512i differences) {
+    const uint8_t *ranks = table->ranks;
+    __m512i low = _mm512_permutex2var_epi8(load(ranks), differences, load(ranks + 64));
+    __m512i high = _mm512_permutex2var_epi8(load(ranks + 128), differences, load(ranks + 192));
+    return _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(differences), high);
+}
+
+/// The places of even bytes from 16 * k on.
+#define EVENS(k) (0x0E0C0A0806040200 + (k) * 0x1010101010101010)
+
+PLANES_TARGET static inline void rank_group(const cdr_planes_table *table, const uint8_t *values,
+                                            const uint8_t *bases, uint64_t valid, planes_chunk *chunk, size_t group,
+                                            uint8_t *fractions) {
+    // Even and odd bytes of the values, rotated: fractions with signs, and exponents.
+    const __m512i evens = _mm512_setr_epi64(EVENS(0), EVENS(1), EVENS(2), EVENS(3), EVENS(4), EVENS(5), EVENS(6), EVENS(7));
+    __m512i low = load(values), high = load(values + 64);
+    low = _mm512_shldi_epi16(low, low, 1);
+    high = _mm512_shldi_epi16(high, high, 1);
+    _mm512_storeu_si512(fractions, _mm512_permutex2var_epi8(low, evens, high));
+    __m512i exponents = _mm512_permutex2var_epi8(low, _mm512_add_epi8(evens, _mm512_set1_epi8(1)), high);
+    __m512i ranks = look_up_ranks(table, _mm512_sub_epi8(exponents, load(bases)));
+
+    size_t plane_count = table->plane_count, level_count = table->level_count;
+    __m512i bound = _mm512_set1_epi8((char)((1 << plane_count) - 1));
+    __m512i least = _mm512_min_epu8(ranks, bound);
+    for (size_t k = 0; k < plane_count; k++)
+        chunk->planes[k][group] = _mm512_mask_test_epi8_mask(valid, least, _mm512_set1_epi8((char)(1 << k)));
+    for (size_t j = 0; j <= level_count; j++) {
+        chunk->masks[j][group] = _mm512_mask_cmpge_epu8_mask(valid, ranks, bound);
+        bound = _mm512_add_epi8(bound, _mm512_set1_epi8(1));
+    }
+    uint64_t mask = chunk->masks[level_count][group];
+    _mm512_storeu_si512(chunk->exceptions + chunk->exception_count, _mm512_maskz_compress_epi8(mask, exponents));
+    chunk->exception_count += (size_t)__builtin_popcountll(mask);
+}
+
+#include "planes_decode.h"
+#include "planes_encode.h"
+
+const planes_kernels cdr_planes_avx512 = {decode_bf16, decode_f32, encode};
+
+#endif

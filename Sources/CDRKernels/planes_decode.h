@@ -1,0 +1,111 @@
+// The decoder of exponent planes. The file that takes it in defines before:
+// - PLANES_TARGET: the attributes of its functions;
+// - deposit(bits, mask): PDEP;
+// - emit(unit, work, first, count, target, width): writes the `count` values of a chunk that begins with group `first`,
+//   of `width` bytes each, from its masks (planes_emit.h has one that goes group by group).
+#ifndef PLANES_DECODE_H
+#define PLANES_DECODE_H
+
+#define PLANES_INLINE PLANES_TARGET static inline __attribute__((always_inline))
+
+/// The masks of the chunk's first level, from the planes. Their bits in the level begin at `start`; returns where they
+/// end.
+PLANES_INLINE size_t join_planes(const planes_unit *unit, planes_work *work, size_t first, size_t groups,
+                                 size_t start) {
+    const uint8_t *plane0 = unit->planes + 8 * first, *plane1 = plane0 + 8 * unit->group_count;
+    const uint8_t *plane2 = unit->table->plane_count == 3 ? plane1 + 8 * unit->group_count : plane1;
+    size_t wide = 0;
+    for (size_t i = 0; i < groups; i++) {
+        uint64_t mask = planes_load(plane0 + 8 * i) & planes_load(plane1 + 8 * i) & planes_load(plane2 + 8 * i);
+        size_t count = (size_t)__builtin_popcountll(mask);
+        work->masks[0][i] = mask;
+        work->starts[i] = start;
+        start += count;
+        wide |= count + 6;
+    }
+    work->is_wide = (wide & 64) != 0;
+    return start;
+}
+
+/// The masks of the level above `j`, from the level's bits. A group's bits there begin at `start`; returns where they
+/// end. A load has at least 57 bits of a group; of more than 57, the rest is in the byte behind.
+PLANES_INLINE size_t spread_level(const planes_unit *unit, planes_work *work, size_t j, size_t groups, size_t start,
+                                  int is_wide) {
+    const uint64_t *masks = work->masks[j];
+    uint64_t *next = work->masks[j + 1];
+    size_t wide = 0;
+    for (size_t i = 0; i < groups; i++) {
+        size_t at = work->starts[i];
+        const uint8_t *from = unit->bits + at / 8;
+        uint64_t bits = planes_load(from) >> at % 8;
+        if (is_wide) bits |= (uint64_t)from[8] << 1 << (63 - at % 8);
+        uint64_t mask = deposit(bits, masks[i]);
+        size_t count = (size_t)__builtin_popcountll(mask);
+        next[i] = mask;
+        work->starts[i] = start;
+        start += count;
+        wide |= count + 6;
+    }
+    work->is_wide = (wide & 64) != 0;
+    return start;
+}
+
+/// The masks of all levels of a chunk. If the chunk is the whole unit, a level begins where the one before ends; else
+/// cdr_planes_scan has found it. No bit is read from behind a level's limit, even if the unit has changed since.
+/// Returns 0, or 1 if the unit is corrupt.
+PLANES_INLINE int spread_levels(planes_unit *unit, planes_work *work, size_t first, size_t groups, int is_whole) {
+    size_t level_count = unit->table->level_count;
+    size_t end = join_planes(unit, work, first, groups, unit->at[0]);
+    for (size_t j = 0; j < level_count; j++) {
+        if (end > unit->limit[j]) return 1;
+        if (is_whole) unit->at[j + 1] = end;
+        size_t next = work->is_wide ? spread_level(unit, work, j, groups, unit->at[j + 1], 1)
+                                    : spread_level(unit, work, j, groups, unit->at[j + 1], 0);
+        unit->at[j] = end;
+        end = next;
+    }
+    if (is_whole) {
+        if (planes_close(unit, unit->at[level_count], end - unit->at[level_count])) return 1;
+        work->exceptions = unit->exceptions;
+    } else {
+        if (end > unit->limit[level_count]) return 1;
+        work->exceptions = unit->exceptions + unit->at[level_count];
+        unit->at[level_count] = end;
+    }
+    return 0;
+}
+
+/// - width: bytes of a value, 2 for bfloat16 and 4 for float32.
+PLANES_INLINE int decode_unit(const cdr_planes_table *table, const uint8_t *stored, size_t stored_count,
+                              uint8_t *target, size_t count, size_t width) {
+    planes_unit unit;
+    planes_work work;
+    if (cdr_planes_open(&unit, table, stored, stored_count, count)) return 1;
+    if (unit.group_count <= PLANES_CHUNK) {
+        if (spread_levels(&unit, &work, 0, unit.group_count, 1)) return 1;
+        emit(&unit, &work, 0, count, target, width);
+        return 0;
+    }
+    if (cdr_planes_scan(&unit)) return 1;
+    for (size_t first = 0; first < unit.group_count; first += PLANES_CHUNK) {
+        size_t groups = unit.group_count - first < PLANES_CHUNK ? unit.group_count - first : PLANES_CHUNK;
+        size_t start = PLANES_GROUP * first;
+        size_t values = count - start < PLANES_GROUP * groups ? count - start : PLANES_GROUP * groups;
+        if (spread_levels(&unit, &work, first, groups, 0)) return 1;
+        unit.base_index = start % table->base_count;
+        emit(&unit, &work, first, values, target + width * start, width);
+    }
+    return 0;
+}
+
+PLANES_TARGET static int decode_bf16(const cdr_planes_table *table, const uint8_t *stored, size_t stored_count,
+                                     uint8_t *target, size_t count) {
+    return decode_unit(table, stored, stored_count, target, count, 2);
+}
+
+PLANES_TARGET static int decode_f32(const cdr_planes_table *table, const uint8_t *stored, size_t stored_count,
+                                    uint8_t *target, size_t count) {
+    return decode_unit(table, stored, stored_count, target, count, 4);
+}
+
+#endif
