@@ -16,6 +16,13 @@
 #define PLANES_CHUNK ((size_t)64)
 #define PLANES_MOST_LEVELS 12
 
+/// Before the loops over groups of a few instructions each: a tenth faster.
+#if defined(__clang__)
+#define PLANES_UNROLL _Pragma("clang loop unroll_count(4)")
+#else
+#define PLANES_UNROLL
+#endif
+
 typedef struct {
     int (*decode)(const cdr_planes_table *table, const uint8_t *stored, size_t stored_count, uint8_t *target,
                   size_t count);

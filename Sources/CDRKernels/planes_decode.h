@@ -28,25 +28,23 @@ PLANES_INLINE size_t join_planes(const planes_unit *unit, planes_work *work, siz
 }
 
 /// The masks of the level above `j`, from the level's bits. A group's bits there begin at `start`; returns where they
-/// end. A load has at least 57 bits of a group; of more than 57, the rest is in the byte behind.
+/// end. A load has at least 57 bits of a group; of more than 57, the rest is in the byte behind. Whether a group has
+/// more is known from the first level: there is none with more bits.
 PLANES_INLINE size_t spread_level(const planes_unit *unit, planes_work *work, size_t j, size_t groups, size_t start,
                                   int is_wide) {
     const uint64_t *masks = work->masks[j];
     uint64_t *next = work->masks[j + 1];
-    size_t wide = 0;
+    PLANES_UNROLL
     for (size_t i = 0; i < groups; i++) {
         size_t at = work->starts[i];
         const uint8_t *from = unit->bits + at / 8;
         uint64_t bits = planes_load(from) >> at % 8;
         if (is_wide) bits |= (uint64_t)from[8] << 1 << (63 - at % 8);
         uint64_t mask = deposit(bits, masks[i]);
-        size_t count = (size_t)__builtin_popcountll(mask);
         next[i] = mask;
         work->starts[i] = start;
-        start += count;
-        wide |= count + 6;
+        start += (size_t)__builtin_popcountll(mask);
     }
-    work->is_wide = (wide & 64) != 0;
     return start;
 }
 
@@ -75,11 +73,21 @@ PLANES_INLINE int spread_levels(planes_unit *unit, planes_work *work, size_t fir
     return 0;
 }
 
+/// Asks for all of a unit of one chunk at once, beginning with what is needed first. Without that, what isn't in the
+/// cache is waited for again and again: planes, levels, fractions and target are apart.
+PLANES_INLINE void fetch_unit(const uint8_t *stored, size_t stored_count, const uint8_t *target, size_t count,
+                              size_t width) {
+    for (size_t at = count; at < stored_count; at += 64) __builtin_prefetch(stored + at);
+    for (size_t at = 0; at < count; at += 64) __builtin_prefetch(stored + at);
+    for (size_t at = 0; at < count * width; at += 64) __builtin_prefetch(target + at, 1);
+}
+
 /// - width: bytes of a value, 2 for bfloat16 and 4 for float32.
 PLANES_INLINE int decode_unit(const cdr_planes_table *table, const uint8_t *stored, size_t stored_count,
                               uint8_t *target, size_t count, size_t width) {
     planes_unit unit;
     planes_work work;
+    if (count <= PLANES_GROUP * PLANES_CHUNK) fetch_unit(stored, stored_count, target, count, width);
     if (cdr_planes_open(&unit, table, stored, stored_count, count)) return 1;
     if (unit.group_count <= PLANES_CHUNK) {
         if (spread_levels(&unit, &work, 0, unit.group_count, 1)) return 1;

@@ -41,6 +41,12 @@ int cdr_planes_decode(const cdr_planes_table *table, const void *stored, size_t 
 int cdr_planes_decode_f32(const cdr_planes_table *table, const void *stored, size_t stored_byte_count, void *target,
                           size_t count);
 
+/// Asks for bytes that will be read soon, as the stored ones of the unit after the one that is decoded: units that lie
+/// here and there, outside the cache, come half as fast again. Any address is safe.
+static inline void cdr_planes_fetch(const void *bytes, size_t byte_count) {
+    for (size_t at = 0; at < byte_count; at += 64) __builtin_prefetch((const char *)bytes + at);
+}
+
 /// Encodes a unit of `count` values. Returns the number of stored bytes, or 0 if they wouldn't be fewer than the plain
 /// ones, 2 * count. The target has room for 2 * count + CDR_PLANES_SLACK bytes; what is behind the stored ones is
 /// undefined.
