@@ -79,7 +79,8 @@ struct CommittedPart {
     }
 
     private func reader(_ source: FileSource, _ schema: Schema) -> ShardReader {
-        let footer = Footer(schema: schema, schemaBytes: [], notes: [], auxiliaries: auxiliaries.map(\.entry), groups: groups)
+        let footer = Footer(
+            schema: schema, schemaBytes: [], notes: [], auxiliaries: auxiliaries.map(\.entry), groups: groups)
         return ShardReader(source: source, header: header, footer: footer, options: .init())
     }
 
@@ -140,7 +141,8 @@ struct CommittedPart {
             let payload = try source.bytes(at: copy + UInt64(block.payloadOffset), count: block.payloadByteCount)
             if crc32c(payload) == block.checksum { return auxiliaries.append((entry, payload)) }
         }
-        throw ShardError.checksumMismatch("both copies of auxiliary page \(block.ordinal)").with(.init(position: position))
+        throw ShardError.checksumMismatch("both copies of auxiliary page \(block.ordinal)").with(
+            .init(position: position))
     }
 
     private func damage(in group: Int, before last: Int) -> ShardError {

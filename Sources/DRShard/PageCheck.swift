@@ -26,6 +26,10 @@ enum PageCheck {
             reportPadding(block, prologueEnd..<start, report)
             for unit in 0..<PageLayout.unitCount(header) {
                 let range = prologue.storedRange(ofUnit: unit, header: header, cellByteCount: type.cellByteCount)
+                do throws(ShardError) {
+                    _ = try prologue.plainByteCount(
+                        ofUnit: unit, stored: range.count, header: header, cellByteCount: type.cellByteCount)
+                } catch { report(error) }
                 reportPadding(block, covered..<start + range.lowerBound, report)
                 covered = start + range.upperBound
                 if crc32c(block, start + range.lowerBound..<covered) != prologue.checksums[unit] {

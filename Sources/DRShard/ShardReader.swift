@@ -229,14 +229,14 @@ public final class ShardReader: Sendable {
             let bytes = try countedBytes(at: position, count: entry.header.prologueByteCount)
             guard crc32c(bytes) == entry.header.checksum else { throw .checksumMismatch("prologue of a page") }
             let prologue = try PagePrologue(parsing: bytes, header: entry.header, type: pages.type)
+            _ = try auxiliaryKind(for: entry.header)
             pages.keep(prologue, of: page)
             return prologue
         } catch { throw error.with(pages.context(page: page)) }
     }
 
-    /// The table that a page needs, from the first undamaged copy of its auxiliary page; nil if it needs none.
-    /// - Throws: `.corrupt` for a page that names one that is not for it. Spec: [R-AUX-5].
-    func table(for page: BlockHeader) throws(ShardError) -> UnitTable? {
+    /// - Throws: `.corrupt` for a page that names an auxiliary page that is not for it. Spec: [R-AUX-5].
+    private func auxiliaryKind(for page: BlockHeader) throws(ShardError) -> AuxiliaryKind? {
         guard page.auxiliary > 0 else { return nil }
         let number = page.auxiliary - 1
         guard footer.auxiliaries.indices.contains(number), footer.auxiliaries[number].group <= page.group,
@@ -244,19 +244,33 @@ public final class ShardReader: Sendable {
         else {
             throw .corrupt("the page needs auxiliary page \(number), which is not of its column and before it")
         }
-        let entry = footer.auxiliaries[number]
         let needed = page.encoding.auxiliaryKind ?? .zstdDictionary
-        guard entry.kind == needed.rawValue else {
-            throw .corrupt("the page needs auxiliary page \(number), which is of kind \(entry.kind), not \(needed)")
+        guard footer.auxiliaries[number].kind == needed.rawValue else {
+            throw .corrupt(
+                "the page needs auxiliary page \(number), which is of kind \(footer.auxiliaries[number].kind), not \(needed.rawValue)"
+            )
         }
-        // Only now: that another page may use it says nothing about this one.
-        if let known = tables.withLock({ $0[number] }) { return known }
-        let payload = try auxiliaryPayload(number)
+        return needed
+    }
+
+    /// The table that a page needs, from the first undamaged copy of its auxiliary page; nil if it needs none. Read once.
+    func table(for page: BlockHeader) throws(ShardError) -> UnitTable? {
+        // That another page may use it says nothing about this one.
+        guard let kind = try auxiliaryKind(for: page) else { return nil }
+        let number = page.auxiliary - 1
         do throws(ShardError) {
-            let table = try UnitTable(parsing: payload, kind: needed, type: schema.columns[entry.column].type)
-            tables.withLock { $0[number] = table }
+            let table = try table(number, kind: kind)
+            try table.check(for: page.encoding)
             return table
-        } catch { throw error.with(.init(path: path, position: entry.firstPosition)) }
+        } catch { throw error.with(.init(path: path, position: footer.auxiliaries[number].firstPosition)) }
+    }
+
+    private func table(_ number: Int, kind: AuxiliaryKind) throws(ShardError) -> UnitTable {
+        if let known = tables.withLock({ $0[number] }) { return known }
+        let type = schema.columns[footer.auxiliaries[number].column].type
+        let table = try UnitTable(parsing: try auxiliaryPayload(number), kind: kind, type: type)
+        tables.withLock { $0[number] = table }
+        return table
     }
 
     /// The payload of an auxiliary page, from its first undamaged copy.

@@ -91,6 +91,7 @@ public struct ShardVerifier {
                             .with(pages.context(page: 0))
                     }
                     end = first.position + chunk.storedByteCount
+                    try checkTables(pages, reader)
                     let missing = pages.index.entries.contains { $0.header.hasMissing }
                     guard missing == chunk.hasMissing else {
                         throw ShardError.corrupt(
@@ -103,6 +104,19 @@ public struct ShardVerifier {
                     end = nil
                 }
             }
+        }
+    }
+
+    /// Tables that pages name are sound, used or not. Spec: [R-ENC-5].
+    private mutating func checkTables(_ pages: ChunkPages, _ reader: ShardReader) throws(ShardError) {
+        var checked: BlockHeader?
+        for (page, entry) in pages.index.entries.enumerated() where PageLayout.isKnown(entry.header) {
+            let isSame = checked.map { $0.auxiliary == entry.header.auxiliary && $0.encoding == entry.header.encoding }
+            guard isSame != true else { continue }
+            do throws(ShardError) { _ = try reader.table(for: entry.header) } catch {
+                throw error.with(pages.context(page: page))
+            }
+            checked = entry.header
         }
     }
 

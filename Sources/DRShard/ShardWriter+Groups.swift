@@ -111,7 +111,8 @@ extension ShardWriter {
         let storage = options.storage(of: schema.columns[column], number: column)
         guard let kind = storage.tableKind else { return encoders[column] = makeEncoder(column: column, table: nil) }
         // Whether text has a dictionary is settled with the first row group. Spec: FORMAT.md section 7.1.
-        let payload = kind == .zstdDictionary && !groups.isEmpty
+        let payload =
+            kind == .zstdDictionary && !groups.isEmpty
             ? nil : try UnitTable.choose(kind, for: storage, planes: planes[column], level: options.compressionLevel)
         guard let payload else {
             if kind == .zstdDictionary { encoders[column] = makeEncoder(column: column, table: nil) }
@@ -143,10 +144,14 @@ extension ShardWriter {
     /// The table of an auxiliary page that an earlier writer wrote serves the column from here on.
     func takeUp(_ entry: AuxiliaryEntry, payload: [UInt8]) throws(ShardError) {
         let storage = options.storage(of: schema.columns[entry.column], number: entry.column)
+        func mismatch() -> ShardError {
+            .schemaMismatch("the unfinished file stores column \"\(schema.columns[entry.column].name)\" otherwise")
+        }
         guard let number = auxiliaries.firstIndex(of: entry), let kind = storage.tableKind,
             kind.rawValue == entry.kind
-        else { throw .schemaMismatch("the unfinished file stores column \"\(schema.columns[entry.column].name)\" otherwise") }
+        else { throw mismatch() }
         let table = try UnitTable(parsing: payload, kind: kind, type: schema.columns[entry.column].type)
+        do throws(ShardError) { try table.check(for: storage.encoding) } catch { throw mismatch() }
         encoders[entry.column] = makeEncoder(column: entry.column, table: (table, number))
     }
 }

@@ -91,7 +91,6 @@ public final class ShardWriter {
         // Locked before it is read.
         let file = try AtomicFile(resuming: path)
         let kept = try CommittedPart(partPath: file.partPath, schema: schema, header: header, start: start)
-        try file.keep(byteCount: kept.end)
         groups = kept.groups
         auxiliaries = kept.auxiliaries.map(\.entry)
         rowCount = groups.reduce(0) { $0 + $1.rowCount }
@@ -101,8 +100,11 @@ public final class ShardWriter {
         encoders = Array(repeating: nil, count: schema.columns.count)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         sink = file
+        do throws(ShardError) {
+            for auxiliary in kept.auxiliaries { try takeUp(auxiliary.entry, payload: auxiliary.payload) }
+        } catch { throw error.with(.init(path: file.partPath)) }
+        try file.keep(byteCount: kept.end)
         if position == 0 { try write(start) }
-        for auxiliary in kept.auxiliaries { try takeUp(auxiliary.entry, payload: auxiliary.payload) }
     }
 
     /// What every shard begins with: header, schema and padding.
@@ -289,7 +291,8 @@ public final class ShardWriter {
 
     private func writeEnd(_ check: (Footer) throws(ShardError) -> Void) throws(ShardError) -> Footer {
         if bufferedRows > 0 { try failing(flush) }
-        let footer = Footer(schema: schema, schemaBytes: schemaBytes, notes: notes, auxiliaries: auxiliaries, groups: groups)
+        let footer = Footer(
+            schema: schema, schemaBytes: schemaBytes, notes: notes, auxiliaries: auxiliaries, groups: groups)
         try check(footer)
         let payload = footer.serialized()
         guard payload.count <= Limits.maximumFooterByteCount else {

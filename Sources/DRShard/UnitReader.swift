@@ -102,6 +102,11 @@ struct UnitPlace {
         guard let conversion else {
             return try unsafe decoder.decode(stored, page: header, table: table, rowCount: 1, into: target)
         }
+        if conversion == .bf16ToF32,
+            try unsafe decoder.decodeFloat32(stored, page: header, table: table, into: target)
+        {
+            return
+        }
         let values = unsafe room(count)
         try unsafe decoder.decode(stored, page: header, table: table, rowCount: 1, into: values)
         unsafe conversion.convert(UnsafeRawBufferPointer(values), into: target)

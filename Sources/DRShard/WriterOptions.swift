@@ -62,7 +62,9 @@ public struct WriterOptions: Sendable {
     {
         var storage: [Int: ColumnStorage] = [:]
         if let bf16 {
-            for (i, column) in schema.columns.enumerated() where Encoding.balanced.suits(column.type) { storage[i] = bf16 }
+            for (i, column) in schema.columns.enumerated() where Encoding.balanced.suits(column.type) {
+                storage[i] = bf16
+            }
         }
         for (name, chosen) in named {
             guard let column = schema.columnIndex(named: name) else {
@@ -87,7 +89,8 @@ public struct WriterOptions: Sendable {
             let column = schema.columns[number]
             guard storage.encoding.suits(column.type) else {
                 let type = column.type.name + (column.type.element.map { " of \($0)" } ?? "")
-                throw .invalidArgument("storage \(storage.rawValue) is not for a \(type), as column \"\(column.name)\" is")
+                throw .invalidArgument(
+                    "storage \(storage.rawValue) is not for a \(type), as column \"\(column.name)\" is")
             }
         }
     }

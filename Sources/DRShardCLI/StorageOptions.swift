@@ -6,7 +6,9 @@ struct StorageOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How embeddings (columns of bf16) are stored: plain, fast, balanced or archive.",
-            discussion: "Without it: balanced. archive is the smallest, for storage and transfer; the loader reads whole rows of it."))
+            discussion:
+                "Without it: balanced. archive is the smallest, for storage and transfer; the loader reads whole rows of it."
+        ))
     var encoding: ColumnStorage?
 
     @Option(
@@ -22,7 +24,9 @@ struct StorageOptions: ParsableArguments {
         let storage: ColumnStorage
         init?(argument: String) {
             let parts = argument.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, !parts[0].isEmpty, let storage = ColumnStorage(rawValue: parts[1]) else { return nil }
+            guard parts.count == 2, !parts[0].isEmpty, let storage = ColumnStorage(rawValue: parts[1]) else {
+                return nil
+            }
             column = parts[0]
             self.storage = storage
         }

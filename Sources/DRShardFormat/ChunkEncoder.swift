@@ -54,7 +54,8 @@ package struct ChunkEncoder {
         header.firstRow = rows.lowerBound
         header.rowCount = rows.count
         header.rowsPerUnit = rowsPerUnit
-        let states = planes.count == 1 ? Array(planes[0].states[rows]) : rows.flatMap { row in planes.map { $0.states[row] } }
+        let states =
+            planes.count == 1 ? Array(planes[0].states[rows]) : rows.flatMap { row in planes.map { $0.states[row] } }
         header.hasMissing = states.contains { $0 != .present }
         try fill(&block, &header, rows: rows, states: header.hasMissing ? states : nil)
         nextRow = rows.upperBound

@@ -14,6 +14,10 @@ package enum FormatConstants {
     package static let footerPrefixByteCount = 24
     package static let slackByteCount = 64
     package static let expansionLimit = 1024
+    package static let exponentTablePrefixByteCount = 24
+    package static let exponentOffsetCount = 16
+    package static let fastPlaneCount = 3
+    package static let balancedPlaneCount = 2
 
     package static let fileMagic: [UInt8] = [0x89, 0x44, 0x52, 0x53, 0x0D, 0x0A, 0x1A, 0x0A]
     package static let blockMagic: [UInt8] = [0x44, 0x52, 0x53, 0x42]
@@ -39,6 +43,7 @@ package enum Limits {
     package static let maximumRowsPerGroup = 16_777_216
     package static let maximumUnitByteCount = 2_147_483_584
     package static let maximumAuxiliaryByteCount = 67_108_864
+    package static let maximumLevels = 12
 }
 
 /// `byteCount` rounded up to the alignment of blocks. The caller has checked that it is far from `Int.max`.

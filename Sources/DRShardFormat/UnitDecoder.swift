@@ -24,9 +24,22 @@ internal import CZstd
         switch (page.encoding, table) {
         case (.plain, .zstdDictionary(let dictionary)?):
             try unsafe decompressZstd(stored, dictionary: dictionary, into: target)
+        case (.fast, .exponents(let table)?), (.balanced, .exponents(let table)?):
+            try unsafe table.decode(stored, count: target.count / 2, into: target)
         case (.plain, nil): try unsafe decompress(stored, codec: page.codec, into: target)
         default: throw .corrupt("encoding \(page.encoding) with an auxiliary page that is not for it")
         }
+    }
+
+    /// Decodes a unit of bf16 as f32 in one step, if its encoding can; as `decode` does it otherwise.
+    /// - Returns: false if it can't: nothing is done then.
+    package func decodeFloat32(
+        _ stored: UnsafeRawBufferPointer, page: BlockHeader, table: UnitTable?,
+        into target: UnsafeMutableRawBufferPointer
+    ) throws(ShardError) -> Bool {
+        guard case .exponents(let table)? = table else { return false }
+        try unsafe table.decode(stored, count: target.count / 4, into: target)
+        return true
     }
 
     private func decompress(

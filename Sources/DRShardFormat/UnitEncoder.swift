@@ -83,16 +83,18 @@ internal import CZstd
         switch storage {
         case .zstd: ZSTD_compressBound(plainByteCount)
         case .lz4: plainByteCount + plainByteCount / 255 + 16
-        default: plainByteCount
+        default: plainByteCount + FormatConstants.slackByteCount
         }
     }
 
     private func encode(
         _ plain: UnsafeRawBufferPointer, rowCount: Int, into target: UnsafeMutableRawBufferPointer
     ) throws(ShardError) -> Int? {
-        switch storage {
-        case .zstd: try unsafe compressZstd(plain, into: target)
-        case .lz4: try unsafe compressLZ4(plain, into: target)
+        switch (storage, table) {
+        case (.zstd, _): try unsafe compressZstd(plain, into: target)
+        case (.lz4, _): try unsafe compressLZ4(plain, into: target)
+        case (.fast, .exponents(let table)?), (.balanced, .exponents(let table)?):
+            unsafe table.encode(plain, into: target)
         default: nil
         }
     }

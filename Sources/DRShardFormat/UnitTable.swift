@@ -1,6 +1,7 @@
 /// What an auxiliary page holds, checked and ready for decoding and encoding. Spec: FORMAT.md section 5.4.
 package enum UnitTable: Sendable {
     case zstdDictionary(ZstdDictionary)
+    case exponents(ExponentTable)
 
     /// - Parameters:
     ///   - payload: of the auxiliary page, whose checksum the caller has checked.
@@ -9,6 +10,8 @@ package enum UnitTable: Sendable {
     package init(parsing payload: [UInt8], kind: AuxiliaryKind, type: ColumnType) throws(ShardError) {
         switch kind {
         case .zstdDictionary: self = .zstdDictionary(try ZstdDictionary(payload))
+        case .exponentTable:
+            self = .exponents(try ExponentTable(parsing: payload, valueCount: (type.cellByteCount ?? 0) / 2))
         default: throw .unsupportedFeature("auxiliary page of kind \(kind)")
         }
     }
@@ -21,7 +24,14 @@ package enum UnitTable: Sendable {
     ) throws(ShardError) -> [UInt8]? {
         switch kind {
         case .zstdDictionary: try ZstdDictionary.train(planes: planes, level: level)
+        case .exponentTable: ExponentTable.choose(planes: planes, encoding: storage.encoding)
         default: nil
         }
+    }
+
+    /// - Throws: `.corrupt` if it is not for pages of an encoding, though of the right kind. Spec: [R-ENC-5].
+    package func check(for encoding: Encoding) throws(ShardError) {
+        guard case .exponents(let table) = self, !table.isFor(encoding) else { return }
+        throw .corrupt("an exponent table of another encoding than \(encoding)")
     }
 }

@@ -10,7 +10,9 @@ internal import CZstd
         guard !bytes.isEmpty else { throw .corrupt("a zstd dictionary without a byte") }
         self.bytes = bytes
         unsafe forDecompression = bytes.withUnsafeBytes { unsafe ZSTD_createDDict($0.baseAddress, $0.count) }
-        guard unsafe forDecompression != nil else { throw .corrupt("zstd does not take a dictionary of \(bytes.count) bytes") }
+        guard unsafe forDecompression != nil else {
+            throw .corrupt("zstd does not take a dictionary of \(bytes.count) bytes")
+        }
     }
     deinit { unsafe ZSTD_freeDDict(forDecompression) }
 
@@ -18,24 +20,32 @@ internal import CZstd
     private static let minimumByteCount = 64 << 10
     /// Plain bytes that it is trained on, taken evenly from the row group.
     private static let sampleByteCount = 4 << 20
-    private static let maximumByteCount = 64 << 10
+    /// Sizes of dictionaries that are tried.
+    private static let capacities = [4 << 10, 16 << 10, 64 << 10]
 
     /// Trains a dictionary on the units of one row group.
-    /// - Returns: nil for tensors, and where it would not save three times its own bytes in this row group alone: its two
-    ///   copies, and something.
-    /// Cost: a second for the largest sample.
+    /// - Returns: the one that saves the most beyond its two copies; nil for tensors, and where none would save three
+    ///   times its own bytes in this row group alone.
+    /// Cost: about a second for the largest sample.
     static func train(planes: [Plane], level: Int) throws(ShardError) -> [UInt8]? {
         let byteCount = planes.reduce(0) { $0 + $1.bytes.count }
         guard planes[0].type.cellByteCount == nil, byteCount >= minimumByteCount else { return nil }
         let sample = UnitSample(planes: planes, storage: .zstd, byteCount: sampleByteCount)
-        guard let bytes = train(sample, capacity: min(maximumByteCount, byteCount / 32)) else { return nil }
-        let dictionary = UnitTable.zstdDictionary(try ZstdDictionary(bytes))
-        let type = planes[0].type
-        let without = UnitEncoder(storage: .zstd, table: nil, type: type, variantCount: 1, level: level)
-        let with = UnitEncoder(storage: .zstd, table: (dictionary, 0), type: type, variantCount: 1, level: level)
-        let saved = try sample.encodedByteCount(without) - sample.encodedByteCount(with)
         let share = Double(byteCount) / Double(max(1, sample.bytes.count))
-        return Double(saved) * share > 3 * Double(bytes.count) ? bytes : nil
+        let type = planes[0].type
+        let without = try sample.encodedByteCount(
+            UnitEncoder(storage: .zstd, table: nil, type: type, variantCount: 1, level: level))
+        var best: (bytes: [UInt8], gain: Double)?
+        for capacity in capacities where capacity <= byteCount / 16 {
+            guard let bytes = train(sample, capacity: capacity) else { continue }
+            let dictionary = UnitTable.zstdDictionary(try ZstdDictionary(bytes))
+            let with = try sample.encodedByteCount(
+                UnitEncoder(storage: .zstd, table: (dictionary, 0), type: type, variantCount: 1, level: level))
+            let saved = Double(without - with) * share
+            let gain = saved - Double(2 * bytes.count)
+            if saved > Double(3 * bytes.count), gain > best?.gain ?? 0 { best = (bytes, gain) }
+        }
+        return best?.bytes
     }
 
     private static func train(_ sample: UnitSample, capacity: Int) -> [UInt8]? {

@@ -56,7 +56,7 @@ import Testing
 
     @Test func whatWasPrintedBeforeAnErrorIsNotLost() throws {
         try withFolder { folder in
-            let path = try convertedSample(in: folder, converting: ["--storage", "syn_text_emb=plain"]) + "/00000000.drs"
+            let path = try convertedSample(in: folder, converting: ["--encoding", "plain"]) + "/00000000.drs"
             let whole = try drshard("dump", path)
             var bytes = try readFile(path)
             bytes[bytes.count / 2] ^= 1

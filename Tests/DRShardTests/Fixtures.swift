@@ -45,6 +45,16 @@ struct MiniatureData {
         func bytes(_ count: Int, _ random: inout SeededGenerator) -> [UInt8] {
             (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
         }
+        /// Exponents as unit vectors have them, and any fraction.
+        func embedding(_ dims: Int, _ random: inout SeededGenerator) -> [UInt8] {
+            (0..<dims).flatMap { _ in
+                let exponent = 123 - UInt16((random.next() | 1 << 12).trailingZeroBitCount)
+                let value =
+                    exponent << 7 | UInt16.random(in: 0..<128, using: &random) | UInt16.random(
+                        in: 0...1, using: &random) << 15
+                return [UInt8(truncatingIfNeeded: value), UInt8(value >> 8)]
+            }
+        }
         func words(_ random: inout SeededGenerator) -> [UInt8] {
             let list = ["dog", "cat", "naïve", "日本", "🙂", "\"x\"", "\\", "a\tb"]
             return Array(
@@ -57,7 +67,7 @@ struct MiniatureData {
                 if absence, column != Self.uid, Int.random(in: 0..<11, using: &random) == 0 { return nil }
                 switch column {
                 case Self.uid: return SHA256.digest(Array("row \(row)".utf8)).prefix(16) + []
-                case Self.views: return bytes(dims * 2, &random)
+                case Self.views: return embedding(dims, &random)
                 case Self.parameters:
                     let box = Augmentation.Box(
                         top: Int32.random(in: 0...900, using: &random), left: 1, height: 20, width: 300)
@@ -98,8 +108,10 @@ struct MiniatureData {
 }
 
 /// Options of a small shard with several row groups.
-func smallOptions(rowsPerGroup: Int = 64, tag: UInt64 = 0xAA) -> WriterOptions {
+/// - Parameter bf16: how the views of `MiniatureData` are stored.
+func smallOptions(rowsPerGroup: Int = 64, tag: UInt64 = 0xAA, bf16: ColumnStorage? = nil) -> WriterOptions {
     var options = WriterOptions(shardTag: tag)
+    options.storage[MiniatureData.views] = bf16
     options.rowsPerGroup = rowsPerGroup
     return options
 }

@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 
 @Suite struct PlaneTests {
-    @Test(arguments: [ColumnStorage.plain, .zstd, .lz4]) func scansDeliverEveryRowInOrder(storage: ColumnStorage) throws {
+    @Test(arguments: [ColumnStorage.plain, .zstd, .lz4]) func scansDeliverEveryRowInOrder(storage: ColumnStorage) throws
+    {
         let folder = try TemporaryFolder()
         let data = try MiniatureData(rowCount: 200)
         var options = smallOptions()
@@ -31,7 +32,7 @@ import Testing
     @Test(arguments: [8, 24, 32, 300]) func rawPagesShowTheCellsAsTheyAre(dims: Int) throws {
         let folder = try TemporaryFolder()
         let data = try MiniatureData(rowCount: 150, dims: dims, absence: false)
-        try data.write(to: folder.file("a.drs"), options: smallOptions())
+        try data.write(to: folder.file("a.drs"), options: smallOptions(bf16: .plain))
         let reader = try ShardReader(path: folder.file("a.drs"), access: .mapped)
         var seen = 0
         let isViewed = try reader.withRawPages(column: MiniatureData.views, variant: 1) { page, bytes in
@@ -59,7 +60,7 @@ import Testing
         let folder = try TemporaryFolder()
         var data = try MiniatureData(rowCount: 130, dims: 32, absence: false)
         data.rows[70][MiniatureData.views][0] = nil  // in the second of three row groups
-        try data.write(to: folder.file("a.drs"), options: smallOptions())
+        try data.write(to: folder.file("a.drs"), options: smallOptions(bf16: .plain))
         let reader = try ShardReader(path: folder.file("a.drs"), access: .mapped)
         var seen: [Range<Int>] = []
         #expect(try !reader.withRawPages(column: MiniatureData.views) { page, _ in seen.append(page.rows) })
@@ -102,7 +103,7 @@ import Testing
     @Test func damageInAViewIsFoundBeforeTheViewIsGiven() throws {
         let folder = try TemporaryFolder()
         let data = try MiniatureData(rowCount: 64, dims: 32, absence: false)
-        try data.write(to: folder.file("a.drs"), options: smallOptions())
+        try data.write(to: folder.file("a.drs"), options: smallOptions(bf16: .plain))
         var bytes = try contents(folder.file("a.drs"))
         let value = data.rows[40][MiniatureData.views][0] ?? []
         let place = try #require(bytes.firstRange(of: value))

@@ -159,7 +159,7 @@ import Testing
     // R-ENC-1
     @Test func pagesOfUnknownEncodingsAreHeldToNoOtherRule() throws {
         var header = BlockHeader(kind: .page, shardTag: 1)
-        header.encoding = Encoding(rawValue: 3)
+        header.encoding = Encoding(rawValue: 0x7FFF)
         (header.rowCount, header.rowsPerUnit, header.variantCount) = (1000, 1000, 1)
         let type = ColumnType.tensor(.u8, dims: [1 << 30])
         try PageLayout.checkShape(header, type: type)
