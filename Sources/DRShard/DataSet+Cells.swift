@@ -15,6 +15,7 @@ extension DataSet {
         column: Int, _ addresses: [CellAddress], slots: [Int]? = nil, into target: UnsafeMutableRawBufferPointer,
         stride: Int? = nil, as element: ElementType? = nil
     ) throws(ShardError) -> [MissingCell] {
+        // SAFETY: the slots are checked against the target, which is only used during this call.
         let slots = try unsafe CellSlots(
             schema, column: column, count: addresses.count, slots: slots, stride: stride, element: element,
             target: target)
