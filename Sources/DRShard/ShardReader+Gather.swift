@@ -2,11 +2,14 @@ internal import DRShardFormat
 
 /// A unit that a batch needs.
 private struct UnitRequest {
-    var place: UnitPlace
+    /// Its page, by its place in the list of the batch, and its number in that.
+    var page: Int
+    var unit: Int
     var position: UInt64
     var storedByteCount: Int
     /// Of the first of its cells in the sorted list, and behind the last.
-    var cells: Range<Int>
+    var firstCell: Int
+    var endCell: Int
 }
 
 private struct PlacedCell {
@@ -35,6 +38,7 @@ private struct PlacedCell {
 final class ReadContext: @unchecked Sendable {
     fileprivate let units: UnitReader
     fileprivate var cells: [PlacedCell] = []
+    fileprivate var pages: [OpenPage] = []
     fileprivate var requests: [UnitRequest] = []
     fileprivate var run: [UInt8] = []
 
@@ -45,6 +49,7 @@ final class ReadContext: @unchecked Sendable {
 
     fileprivate func clear() {
         cells.removeAll(keepingCapacity: true)
+        pages.removeAll(keepingCapacity: true)
         requests.removeAll(keepingCapacity: true)
     }
 }
@@ -128,44 +133,36 @@ extension ShardReader {
     private func locate(in context: ReadContext) throws(ShardError) {
         let known = knownChunks()
         context.requests.reserveCapacity(context.cells.count)
-        var last: (chunk: UInt64, pages: ChunkPages)?
-        var lastPage: (number: Int, prologue: PagePrologue)?
+        var lastChunk = UInt64.max
+        var chunk: ChunkPages?
         for i in context.cells.indices {
             let cell = context.cells[i]
-            let pages: ChunkPages
-            if let last, last.chunk == cell.key >> 24 {
-                pages = last.pages
-            } else {
-                if let earlier = known[Int(cell.key >> 24)] {
-                    pages = earlier
-                } else {
-                    pages = try self.pages(chunk: Int(cell.chunk), group: Int(cell.group))
-                }
-                last = (cell.key >> 24, pages)
-                lastPage = nil
+            if cell.key >> 24 != lastChunk {
+                lastChunk = cell.key >> 24
+                chunk = known[Int(lastChunk)]
+                if chunk == nil { chunk = try pages(chunk: Int(cell.chunk), group: Int(cell.group)) }
+                context.pages.append(try page(of: Int(cell.row), in: chunk))
+            } else if let header = context.pages.last?.header, Int(cell.row) - header.firstRow >= header.rowCount {
+                context.pages.append(try page(of: Int(cell.row), in: chunk))
             }
-            let page = pages.index.page(ofRow: Int(cell.row))
-            let header = pages.index.entries[page].header
-            let unit = (Int(cell.row) - header.firstRow) / header.rowsPerUnit
-            if let request = context.requests.last, request.place.pages === pages, request.place.page == page,
-                request.place.unit == unit
-            {
-                context.requests[context.requests.count - 1].cells = request.cells.lowerBound..<i + 1
+            let number = context.pages.count - 1
+            let page = context.pages[number]
+            let unit = (Int(cell.row) - page.header.firstRow) / page.header.rowsPerUnit
+            if let request = context.requests.last, request.page == number, request.unit == unit {
+                context.requests[context.requests.count - 1].endCell = i + 1
                 continue
             }
-            let prologue: PagePrologue
-            if let lastPage, lastPage.number == page {
-                prologue = lastPage.prologue
-            } else {
-                prologue = try self.prologue(of: page, in: pages)
-                lastPage = (page, prologue)
-            }
-            let place = UnitPlace(pages: pages, prologue: prologue, page: page, unit: unit)
-            let stored = place.storedRange
+            let stored = page.storedRange(ofUnit: unit)
             context.requests.append(
                 UnitRequest(
-                    place: place, position: place.position(stored), storedByteCount: stored.count, cells: i..<i + 1))
+                    page: number, unit: unit, position: page.payloadPosition + UInt64(stored.lowerBound),
+                    storedByteCount: stored.count, firstCell: i, endCell: i + 1))
         }
+    }
+
+    private func page(of row: Int, in chunk: ChunkPages?) throws(ShardError) -> OpenPage {
+        guard let chunk else { throw .corrupt("row \(row) has no chunk") }
+        return try page(chunk.index.page(ofRow: row), in: chunk)
     }
 
     private static let gapByteCount: UInt64 = 16 << 10
@@ -225,60 +222,55 @@ extension ShardReader {
     }
 
     private func deliver(
-        _ unit: UnitRequest, stored: UnsafeRawBufferPointer, in context: ReadContext, _ target: CellTarget,
+        _ request: UnitRequest, stored: UnsafeRawBufferPointer, in context: ReadContext, _ target: CellTarget,
         _ missing: inout [MissingCell]
     ) throws(ShardError) {
+        let page = context.pages[request.page]
         do throws(ShardError) {
             switch target {
             case .slots(let slots):
-                try unsafe deliver(unit, stored: stored, in: context, slots, &missing)
+                if page.isOneCellAUnit {
+                    for i in request.firstCell..<request.endCell {
+                        try unsafe context.units.decode(
+                            stored, request.unit, of: page, into: slots.memory(context.cells[i].index),
+                            conversion: slots.conversion)
+                    }
+                } else {
+                    try unsafe context.units.decode(stored, request.unit, of: page)
+                    try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
+                        try unsafe context.units.withCell(number, state: state) {
+                            unsafe slots.copy($0, index, state: state)
+                        }
+                        if state != .present { missing.append(MissingCell(index: index, state: state)) }
+                    }
+                }
             case .body(let body):
-                try unsafe context.units.decode(stored, unit.place)
-                try forEach(cellOf: unit, in: context) { (cell, number, state) throws(ShardError) in
-                    try unsafe context.units.withCell(number, state: state) { unsafe body(cell.index, $0, state) }
+                try unsafe context.units.decode(stored, request.unit, of: page)
+                try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
+                    try unsafe context.units.withCell(number, state: state) { unsafe body(index, $0, state) }
                 }
             }
         } catch {
-            var place = unit.place.pages.context(page: unit.place.page)
-            let first = context.cells[unit.cells.lowerBound]
+            var place = page.context
+            let first = context.cells[request.firstCell]
             place.row = footer.groups[Int(first.group)].firstRow + Int(first.row)
-            place.position = unit.position
+            place.position = request.position
             throw error.with(place)
         }
     }
 
-    private func deliver(
-        _ unit: UnitRequest, stored: UnsafeRawBufferPointer, in context: ReadContext, _ slots: CellSlots,
-        _ missing: inout [MissingCell]
+    /// The wanted cells of a unit: the place among the addresses, the number in the unit, the state.
+    private func forEachCell(
+        of request: UnitRequest, in context: ReadContext, _ body: (Int, Int, CellState) throws(ShardError) -> Void
     ) throws(ShardError) {
-        let header = unit.place.header
-        if header.rowsPerUnit == 1, header.variantCount == 1,
-            unit.place.prologue.state(ofCell: unit.place.firstCell) == .present
-        {
-            for i in unit.cells {
-                try unsafe context.units.decode(
-                    stored, unit.place, into: slots.memory(context.cells[i].index), conversion: slots.conversion)
-            }
-            return
-        }
-        try unsafe context.units.decode(stored, unit.place)
-        try forEach(cellOf: unit, in: context) { (cell, number, state) throws(ShardError) in
-            try unsafe context.units.withCell(number, state: state) { unsafe slots.copy($0, cell.index, state: state) }
-            if state != .present { missing.append(MissingCell(index: cell.index, state: state)) }
-        }
-    }
-
-    /// The wanted cells of a unit: the cell, its number in the unit, its state.
-    private func forEach(
-        cellOf unit: UnitRequest, in context: ReadContext,
-        _ body: (PlacedCell, Int, CellState) throws(ShardError) -> Void
-    ) throws(ShardError) {
-        let header = unit.place.header
-        let firstRow = header.firstRow + unit.place.unit * header.rowsPerUnit
-        for i in unit.cells {
+        let page = context.pages[request.page]
+        let firstRow = page.header.firstRow + request.unit * page.header.rowsPerUnit
+        let firstCell = page.firstCell(ofUnit: request.unit)
+        for i in request.firstCell..<request.endCell {
             let cell = context.cells[i]
-            let number = (Int(cell.row) - firstRow) * header.variantCount + Int(cell.variant) - header.firstVariant
-            try body(cell, number, unit.place.prologue.state(ofCell: unit.place.firstCell + number))
+            let number =
+                (Int(cell.row) - firstRow) * page.header.variantCount + Int(cell.variant) - page.header.firstVariant
+            try body(cell.index, number, page.prologue.state(ofCell: firstCell + number))
         }
     }
 }

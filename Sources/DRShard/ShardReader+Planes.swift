@@ -23,19 +23,18 @@ extension ShardReader {
         let decoder = UnitReader(reader: self)
         try forEachPage(column: column, variant: variant, rows: rows) { pages, page, firstRow throws(ShardError) in
             let header = pages.index.entries[page].header
-            let prologue = try prologue(of: page, in: pages)
+            let open = try self.page(page, in: pages)
             try unsafe withPayload(of: pages.index.entries[page]) { payload throws(ShardError) in
                 for unit in 0..<PageLayout.unitCount(header) {
                     let unitRow = firstRow + unit * header.rowsPerUnit
                     let unitRows = (unitRow..<unitRow + PageLayout.rowCount(header, unit: unit)).clamped(to: rows)
                     guard !unitRows.isEmpty else { continue }
-                    let place = UnitPlace(pages: pages, prologue: prologue, page: page, unit: unit)
                     // SAFETY: the prologue was checked: units lie in the payload.
-                    let stored = unsafe UnsafeRawBufferPointer(rebasing: payload[place.storedRange])
-                    try unsafe decoder.decode(stored, place)
+                    let stored = unsafe UnsafeRawBufferPointer(rebasing: payload[open.storedRange(ofUnit: unit)])
+                    try unsafe decoder.decode(stored, unit, of: open)
                     for row in unitRows {
                         let cell = (row - unitRow) * header.variantCount + variant - header.firstVariant
-                        let state = prologue.state(ofCell: unit * header.rowsPerUnit * header.variantCount + cell)
+                        let state = open.prologue.state(ofCell: open.firstCell(ofUnit: unit) + cell)
                         try deliver(cell, row, state, decoder, body)
                     }
                 }
@@ -78,12 +77,12 @@ extension ShardReader {
             pages, page, firstRow throws(ShardError) in
             let entry = pages.index.entries[page]
             guard ShardReader.isRaw(entry.header, cellByteCount: cell) else { return false }
-            let prologue = try prologue(of: page, in: pages)
+            let open = try self.page(page, in: pages)
             let start = Int(entry.position) + entry.header.payloadOffset
             // SAFETY: the index was checked: the page lies in the file.
             let payload = unsafe UnsafeRawBufferPointer(rebasing: memory[start..<start + entry.header.payloadByteCount])
             counter.add(byteCount: payload.count)
-            if options.checksUnits { try unsafe checkUnits(payload, entry, prologue, pages, page) }
+            if options.checksUnits { try unsafe checkUnits(payload, open) }
             let stride = entry.header.rowsPerUnit == 1 ? pad64(cell) : cell
             let bytes = unsafe payload.bindMemory(to: UInt8.self)
             let rows = firstRow..<firstRow + entry.header.rowCount
@@ -102,15 +101,11 @@ extension ShardReader {
             || header.rowsPerUnit * cellByteCount % FormatConstants.alignment == 0
     }
 
-    private func checkUnits(
-        _ payload: UnsafeRawBufferPointer, _ entry: ChunkIndex.Entry, _ prologue: PagePrologue, _ pages: ChunkPages,
-        _ page: Int
-    ) throws(ShardError) {
-        for unit in 0..<PageLayout.unitCount(entry.header) {
-            let range = prologue.storedRange(ofUnit: unit, header: entry.header, cellByteCount: pages.cellByteCount)
-            let stored = unsafe UnsafeRawBufferPointer(rebasing: payload[range])
-            guard unsafe crc32c(stored) == prologue.checksums[unit] else {
-                throw ShardError.checksumMismatch("unit \(unit)").with(pages.context(page: page))
+    private func checkUnits(_ payload: UnsafeRawBufferPointer, _ page: OpenPage) throws(ShardError) {
+        for unit in 0..<PageLayout.unitCount(page.header) {
+            let stored = unsafe UnsafeRawBufferPointer(rebasing: payload[page.storedRange(ofUnit: unit)])
+            guard unsafe crc32c(stored) == page.prologue.checksums[unit] else {
+                throw ShardError.checksumMismatch("unit \(unit)").with(page.context)
             }
         }
     }

@@ -36,7 +36,7 @@ public final class ShardReader: Sendable {
     /// Working memory that no thread uses.
     private let contexts = Mutex<[ReadContext]>([])
 
-    /// Chunks of the row groups before each one.
+    /// Chunks of the row groups before each one: what `ChunkPages` are numbered by.
     let chunksBefore: [Int]
 
     /// Planes of the columns before each one: the place of its first chunk in a row group without spanning.
@@ -150,6 +150,9 @@ public final class ShardReader: Sendable {
     /// The place of the chunk that holds a variant of a column, which exist, in a row group's list of chunks.
     /// Chunks are in order of (column, first variant) and cover every variant once; the entry was checked for this.
     func chunk(column: Int, variant: Int, group: Int) -> Int {
+        guard header.requiredFeatures & FormatConstants.spanningFeature != 0 else {
+            return planesBefore[column] + variant
+        }
         let chunks = footer.groups[group].chunks
         guard chunks.count < planeCount else { return planesBefore[column] + variant }
         // Some chunks span variants: the last chunk that does not begin behind the plane.
@@ -220,19 +223,21 @@ public final class ShardReader: Sendable {
         } catch { throw error.with(context) }
     }
 
-    /// The tables of a page; read once.
-    func prologue(of page: Int, in pages: ChunkPages) throws(ShardError) -> PagePrologue {
-        if let known = pages.prologue(page) { return known }
-        let entry = pages.index.entries[page]
+    /// A page with its tables; read once.
+    func page(_ number: Int, in pages: ChunkPages) throws(ShardError) -> OpenPage {
+        if let known = pages.page(number) { return known }
+        let entry = pages.index.entries[number]
         do throws(ShardError) {
             let position = entry.position + UInt64(FormatConstants.blockHeaderByteCount)
             let bytes = try countedBytes(at: position, count: entry.header.prologueByteCount)
             guard crc32c(bytes) == entry.header.checksum else { throw .checksumMismatch("prologue of a page") }
             let prologue = try PagePrologue(parsing: bytes, header: entry.header, type: pages.type)
             _ = try auxiliaryKind(for: entry.header)
-            pages.keep(prologue, of: page)
-            return prologue
-        } catch { throw error.with(pages.context(page: page)) }
+            let page = OpenPage(
+                entry, number: number, prologue: prologue, type: pages.type, context: pages.context(page: number))
+            pages.keep(page)
+            return page
+        } catch { throw error.with(pages.context(page: number)) }
     }
 
     /// - Throws: `.corrupt` for a page that names an auxiliary page that is not for it. Spec: [R-AUX-5].
@@ -303,24 +308,24 @@ public final class ShardReader: Sendable {
     }
 }
 
-/// The pages of a column chunk, and those of their prologues that were read.
+/// The pages of a column chunk, and those of them that were opened.
 final class ChunkPages: Sendable {
     let index: ChunkIndex
     let type: ColumnType
     let cellByteCount: Int?
     private let place: ShardError.Context
-    private let prologues: Mutex<[PagePrologue?]>
+    private let pages: Mutex<[OpenPage?]>
 
     init(index: ChunkIndex, type: ColumnType, context: ShardError.Context) {
         self.index = index
         self.type = type
         cellByteCount = type.cellByteCount
         place = context
-        prologues = Mutex(Array(repeating: nil, count: index.entries.count))
+        pages = Mutex(Array(repeating: nil, count: index.entries.count))
     }
 
-    func prologue(_ page: Int) -> PagePrologue? { prologues.withLock { $0[page] } }
-    func keep(_ prologue: PagePrologue, of page: Int) { prologues.withLock { $0[page] = prologue } }
+    func page(_ number: Int) -> OpenPage? { pages.withLock { $0[number] } }
+    func keep(_ page: OpenPage) { pages.withLock { $0[page.number] = page } }
 
     func context(page: Int) -> ShardError.Context {
         var context = place
@@ -328,4 +333,43 @@ final class ChunkPages: Sendable {
         context.position = index.entries[page].position
         return context
     }
+}
+
+/// A page whose tables were read and checked.
+final class OpenPage: Sendable {
+    let header: BlockHeader
+    let prologue: PagePrologue
+    let type: ColumnType
+    let cellByteCount: Int?
+    /// Its place in the chunk.
+    let number: Int
+    /// Of its payload in the file.
+    let payloadPosition: UInt64
+    /// Whether a unit is one cell, and the page holds no missing one.
+    let isOneCellAUnit: Bool
+    /// For errors.
+    let context: ShardError.Context
+
+    init(
+        _ entry: ChunkIndex.Entry, number: Int, prologue: PagePrologue, type: ColumnType, context: ShardError.Context
+    ) {
+        header = entry.header
+        self.prologue = prologue
+        self.type = type
+        cellByteCount = type.cellByteCount
+        self.number = number
+        payloadPosition = entry.position + UInt64(entry.header.payloadOffset)
+        isOneCellAUnit =
+            entry.header.rowsPerUnit == 1 && entry.header.variantCount == 1 && !entry.header.hasMissing
+            && cellByteCount != nil
+        self.context = context
+    }
+
+    /// Where a unit's stored bytes lie in the payload.
+    func storedRange(ofUnit unit: Int) -> Range<Int> {
+        prologue.storedRange(ofUnit: unit, header: header, cellByteCount: cellByteCount)
+    }
+
+    /// The number of a unit's first cell in the page.
+    func firstCell(ofUnit unit: Int) -> Int { unit * header.rowsPerUnit * header.variantCount }
 }

@@ -1,30 +1,5 @@
 internal import DRShardFormat
 
-/// A unit that is wanted, and where it lies.
-struct UnitPlace {
-    let pages: ChunkPages
-    let prologue: PagePrologue
-    /// Its page in the chunk, and its number in the page.
-    let page: Int
-    let unit: Int
-
-    var header: BlockHeader { pages.index.entries[page].header }
-    /// Rows of the unit.
-    var rowCount: Int { PageLayout.rowCount(header, unit: unit) }
-    /// The number of its first cell in the page.
-    var firstCell: Int { unit * header.rowsPerUnit * header.variantCount }
-
-    /// Where its stored bytes lie in the payload of its page.
-    var storedRange: Range<Int> {
-        prologue.storedRange(ofUnit: unit, header: header, cellByteCount: pages.cellByteCount)
-    }
-    /// Of its stored bytes in the file.
-    func position(_ stored: Range<Int>) -> UInt64 {
-        let entry = pages.index.entries[page]
-        return entry.position + UInt64(entry.header.payloadOffset + stored.lowerBound)
-    }
-}
-
 /// Turns the stored bytes of units into values. Holds working memory, so one serves one thread.
 // SAFETY: `plain` points into the stored bytes of the last unit, which the caller keeps while it asks for cells, or into
 // `scratch`, which is only replaced by the next unit.
@@ -34,6 +9,7 @@ struct UnitPlace {
     private let decoder = UnitDecoder()
     private var scratch: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var plain = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    private var last: (auxiliary: Int, encoding: Encoding, table: UnitTable)?
     private var type = ColumnType.binary
     private var cellByteCount: Int?
     /// The last unit has no bytes, and only cells that are not present. Spec: [R-UNIT-5].
@@ -48,47 +24,48 @@ struct UnitPlace {
     var workingByteCount: Int { unsafe scratch.count + 4 * places.capacity }
 
     /// Checks the checksum of a unit, and says how many plain bytes it has.
-    private func check(_ stored: UnsafeRawBufferPointer, _ place: UnitPlace) throws(ShardError) -> Int {
+    private func check(_ stored: UnsafeRawBufferPointer, _ unit: Int, of page: OpenPage) throws(ShardError) -> Int {
         if reader.options.checksUnits {
-            guard unsafe crc32c(stored) == place.prologue.checksums[place.unit] else {
-                throw .checksumMismatch("unit \(place.unit)")
+            guard unsafe crc32c(stored) == page.prologue.checksums[unit] else {
+                throw .checksumMismatch("unit \(unit)")
             }
         }
-        return try place.prologue.plainByteCount(
-            ofUnit: place.unit, stored: stored.count, header: place.header, cellByteCount: place.pages.cellByteCount)
+        guard page.header.isPacked else { return stored.count }
+        return try page.prologue.plainByteCount(
+            ofUnit: unit, stored: stored.count, header: page.header, cellByteCount: page.cellByteCount)
     }
 
     /// Checks and decodes one unit; its cells are then there for `withCell`. Spec: FORMAT.md section 6.1.
     /// - Parameter stored: its stored bytes; 64 more can be read behind them if its page is packed.
-    func decode(_ stored: UnsafeRawBufferPointer, _ place: UnitPlace) throws(ShardError) {
-        type = place.pages.type
-        cellByteCount = place.pages.cellByteCount
-        let count = try unsafe check(stored, place)
+    func decode(_ stored: UnsafeRawBufferPointer, _ unit: Int, of page: OpenPage) throws(ShardError) {
+        type = page.type
+        cellByteCount = page.cellByteCount
+        let count = try unsafe check(stored, unit, of: page)
         isEmpty = unsafe stored.isEmpty
         if isEmpty || count == stored.count {
             unsafe plain = stored
         } else {
             let target = unsafe room(count)
-            let header = place.header
             try unsafe decoder.decode(
-                stored, page: header, table: try reader.table(for: header), rowCount: place.rowCount, into: target)
+                stored, page: page.header, table: try table(for: page),
+                rowCount: PageLayout.rowCount(page.header, unit: unit), into: target)
             unsafe plain = UnsafeRawBufferPointer(target)
         }
         guard cellByteCount == nil else { return }
         // SAFETY: the view ends with this call.
         let bytes = unsafe UnsafeBufferPointer(
             start: plain.baseAddress?.assumingMemoryBound(to: UInt8.self), count: plain.count)
-        try RaggedUnit.locate(
-            unsafe bytes.span, cellCount: place.rowCount * place.header.variantCount, into: &places)
+        let cellCount = PageLayout.rowCount(page.header, unit: unit) * page.header.variantCount
+        try RaggedUnit.locate(unsafe bytes.span, cellCount: cellCount, into: &places)
     }
 
     /// Checks and decodes a unit of one cell of a tensor, which is present, straight to where the cell belongs.
     /// - Parameter conversion: of its elements; nil: as they are. `target` has exactly the bytes of what comes out.
     func decode(
-        _ stored: UnsafeRawBufferPointer, _ place: UnitPlace, into target: UnsafeMutableRawBufferPointer,
+        _ stored: UnsafeRawBufferPointer, _ unit: Int, of page: OpenPage, into target: UnsafeMutableRawBufferPointer,
         conversion: FloatConversion?
     ) throws(ShardError) {
-        let count = try unsafe check(stored, place)
+        let count = try unsafe check(stored, unit, of: page)
         if count == stored.count {
             if let conversion {
                 unsafe conversion.convert(stored, into: target)
@@ -97,8 +74,8 @@ struct UnitPlace {
             }
             return
         }
-        let header = place.header
-        let table = try reader.table(for: header)
+        let header = page.header
+        let table = try table(for: page)
         guard let conversion else {
             return try unsafe decoder.decode(stored, page: header, table: table, rowCount: 1, into: target)
         }
@@ -110,6 +87,16 @@ struct UnitPlace {
         let values = unsafe room(count)
         try unsafe decoder.decode(stored, page: header, table: table, rowCount: 1, into: values)
         unsafe conversion.convert(UnsafeRawBufferPointer(values), into: target)
+    }
+
+    /// The table that a page needs: often the one that the last page needed.
+    private func table(for page: OpenPage) throws(ShardError) -> UnitTable? {
+        let header = page.header
+        guard header.auxiliary > 0 else { return nil }
+        if let last, last.auxiliary == header.auxiliary, last.encoding == header.encoding { return last.table }
+        guard let table = try reader.table(for: header) else { return nil }
+        last = (header.auxiliary, header.encoding, table)
+        return table
     }
 
     private func room(_ count: Int) -> UnsafeMutableRawBufferPointer {

@@ -5,10 +5,14 @@ internal import DRShardFormat
 struct StatsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stats",
-        abstract: "Show bytes, ratio and codec of every column and plane. Reads footers and indexes.",
-        discussion:
-            "Stored bytes hold everything that a page needs: headers, checksums, padding. Plain bytes are those of the values."
-    )
+        abstract: "Show bytes and ratio of every column and plane, how it is stored, and what else it could be.",
+        discussion: """
+            Stored bytes hold everything that a page needs: headers, checksums, padding, index. Plain bytes are those of \
+            the values. The floor is what an element costs at least if elements are coded one by one, in bits: what is \
+            stored in fewer uses that views or words predict each other. The ratios of all storages are those of a \
+            sample of the values, without tables; a writer takes balanced for embeddings, since it is what training \
+            reads fast, and for other columns what their type suggests.
+            """)
 
     @Argument(help: "A shard, or a folder of shards.", completion: .file(extensions: ["drs"]))
     var path: String
@@ -16,13 +20,17 @@ struct StatsCommand: ParsableCommand {
     @Flag(help: "One line for every plane (variant of a column), not only for columns.")
     var planes = false
 
+    @Flag(help: "Read footers and indexes alone: no floor, and no other storages.")
+    var quick = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
         let set = try DataSet(path: path)
         let statistics = try set.statistics()
-        if json { return try Console.json(Output(set, statistics)) }
+        let reports = quick ? [] : try set.storageReports()
+        if json { return try Console.json(Output(set, statistics, reports)) }
         var rows = [["column", "variant", "cells", "missing", "plain bytes", "stored bytes", "ratio", "codecs"]]
         for column in statistics {
             rows.append(line(column.name, "all", column.total))
@@ -30,6 +38,7 @@ struct StatsCommand: ParsableCommand {
             for (variant, plane) in column.planes.enumerated() { rows.append(line("", String(variant), plane)) }
         }
         try Console.table(rows, right: [2, 3, 4, 5, 6])
+        if !quick { try printReports(reports) }
         let stored = set.shards.reduce(0) { $0 + $1.fileByteCount }
         let plain = statistics.reduce(0) { $0 + $1.total.plainByteCount }
         try Console.line("")
@@ -37,6 +46,19 @@ struct StatsCommand: ParsableCommand {
             "\(set.rowCount) rows, \(Console.bytes(stored)) in files, \(Console.bytes(plain)) of values, "
                 + "ratio \(ratio(plain, stored)), \(set.rowCount == 0 ? "-" : Console.decimal(Double(stored) / Double(set.rowCount), 0)) bytes a row"
         )
+    }
+
+    private func printReports(_ reports: [StorageReport]) throws {
+        var rows = [["column", "stored as", "floor, bits", "ratio of a sample, by storage"]]
+        for report in reports {
+            let ratios = report.ratios.map { "\($0.storage.rawValue) \(Console.decimal($0.ratio, 3))" }
+            rows.append([
+                report.column, report.stored.joined(separator: "; "),
+                report.floorBits.map { Console.decimal($0, 2) } ?? "-", ratios.joined(separator: ", "),
+            ])
+        }
+        try Console.line("")
+        try Console.table(rows, right: [2])
     }
 
     private func line(_ name: String, _ variant: String, _ plane: PlaneStatistics) -> [String] {
@@ -71,16 +93,25 @@ struct StatsCommand: ParsableCommand {
             var name: String
             var total: Plane
             var planes: [Plane]
+            var storedAs: [String]?
+            var floorBits: Double?
+            var sampleRatios: [String: Double]?
         }
         var rows: Int
         var fileBytes: UInt64
         var columns: [Column]
 
-        init(_ set: DataSet, _ statistics: [ColumnStatistics]) {
+        init(_ set: DataSet, _ statistics: [ColumnStatistics], _ reports: [StorageReport]) {
             rows = set.rowCount
             fileBytes = set.shards.reduce(0) { $0 + $1.fileByteCount }
-            columns = statistics.map {
-                Column(name: $0.name, total: Plane($0.total), planes: $0.planes.map(Plane.init))
+            columns = statistics.enumerated().map { i, column in
+                let report = reports.isEmpty ? nil : reports[i]
+                return Column(
+                    name: column.name, total: Plane(column.total), planes: column.planes.map(Plane.init),
+                    storedAs: report?.stored, floorBits: report?.floorBits,
+                    sampleRatios: report.map {
+                        Dictionary(uniqueKeysWithValues: $0.ratios.map { ($0.storage.rawValue, $0.ratio) })
+                    })
             }
         }
     }

@@ -56,6 +56,11 @@ internal import CDRKernels
         return planeCount == (encoding == .fast ? FormatConstants.fastPlaneCount : FormatConstants.balancedPlaneCount)
     }
 
+    var summary: String {
+        let levels = unsafe table.level_count == 0 ? "" : "\(table.level_count) levels, "
+        return levels + (unsafe table.base_count == 1 ? "one base" : "a base for each dimension")
+    }
+
     /// Decodes a unit of bf16 into bf16 or f32, by the size of the target.
     /// - Parameter stored: 64 more bytes can be read behind it.
     /// - Throws: `.corrupt`. Spec: [R-ENC-4].

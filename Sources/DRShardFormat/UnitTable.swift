@@ -34,4 +34,12 @@ package enum UnitTable: Sendable {
         guard case .exponents(let table) = self, !table.isFor(encoding) else { return }
         throw .corrupt("an exponent table of another encoding than \(encoding)")
     }
+
+    /// In words.
+    package var summary: String {
+        switch self {
+        case .zstdDictionary(let dictionary): "a dictionary of \(dictionary.bytes.count) bytes"
+        case .exponents(let table): table.summary
+        }
+    }
 }
