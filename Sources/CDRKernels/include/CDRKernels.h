@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CDRArchive.h"
 #include "CDRFloat.h"
 #include "CDRPlanes.h"
 
