@@ -78,21 +78,20 @@ ARCHIVE_INLINE void archive_measure(const archive_cell *cell, const uint8_t *val
     *moments = (archive_moments){ym, mm, yy};
 }
 
-ARCHIVE_INLINE void archive_classify(const archive_cell *cell, const uint8_t *values, uint16_t *symbols) {
+ARCHIVE_INLINE void archive_classify(const archive_cell *cell, const uint8_t *values, uint16_t *restrict symbols) {
     const cdr_archive_model *model = cell->model;
+    int32_t *restrict sums = cell->sums;
     for (size_t i = 0; i < model->dims; i++) {
         uint32_t value = archive_value(values, i);
         int32_t mean = model->means[i];
-        int32_t prediction = mean + archive_weighed(cell->sums[i], cell->factor);
+        int32_t prediction = mean + archive_weighed(sums[i], cell->factor);
         int32_t scale = archive_scale(cell, i);
         uint32_t exponent = ((value >> 7) - archive_exponent_base(model->units[i], scale)) & 255;
         uint32_t sign = (value >> 15) ^ (uint32_t)(prediction < 0);
         uint32_t symbol = sign << 6 | exponent << 2 | (value >> 5 & 3);
         symbol = exponent - 1 < 15 ? symbol : ESCAPE;
-        uint32_t at = archive_context(prediction, scale) * SYMBOL_COUNT + symbol;
-        uint32_t frequency = model->encoding[at] & 0xffff;
-        symbols[i] = (uint16_t)(frequency ? at : at / SYMBOL_COUNT * SYMBOL_COUNT);
-        cell->sums[i] = archive_add(cell->sums[i], archive_difference(value, model->units[i], mean));
+        symbols[i] = (uint16_t)(archive_context(prediction, scale) * SYMBOL_COUNT + symbol);
+        sums[i] = archive_add(sums[i], archive_difference(value, model->units[i], mean));
     }
 }
 

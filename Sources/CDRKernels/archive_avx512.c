@@ -189,14 +189,14 @@ INLINE uint8_t *put_words(uint8_t *words, __mmask16 chosen, __m512i lanes) {
 INLINE uint8_t *encode_group(const uint32_t *encoding, __mmask16 active, __m512i *state, const uint16_t *symbols,
                              const uint8_t *values, uint8_t *words) {
     __m512i index = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)symbols));
-    __mmask16 escapes = _mm512_mask_testn_epi32_mask(active, index, _mm512_set1_epi32(SYMBOL_COUNT - 1));
+    __m512i entry = _mm512_i32gather_epi32(index, encoding, 4);
+    __mmask16 escapes = _mm512_mask_test_epi32_mask(active, entry, _mm512_set1_epi32(ENTRY_ESCAPE));
     if (__builtin_expect(escapes != 0, 0)) {
         __m512i value = _mm512_maskz_loadu_epi16(active, values);
         value = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(value));
         words = put_words(words, escapes, _mm512_srli_epi32(value, RAW_BITS));
     }
-    __m512i entry = _mm512_i32gather_epi32(index, encoding, 4);
-    __m512i frequency = _mm512_and_si512(entry, _mm512_set1_epi32(0xffff));
+    __m512i frequency = _mm512_and_si512(entry, _mm512_set1_epi32(FREQUENCY_SUM - 1));
     __m512i limit = _mm512_slli_epi32(frequency, 32 - FREQUENCY_BITS);
     __mmask16 is_large = _mm512_mask_cmpge_epu32_mask(active, *state, limit);
     words = put_words(words, is_large, *state);

@@ -78,7 +78,7 @@ static int are_frequencies(const uint16_t *frequencies) {
         if (exponent == 0 && symbol != ESCAPE && frequencies[symbol]) return 0;
         sum += frequencies[symbol];
     }
-    return frequencies[ESCAPE] && sum == FREQUENCY_SUM;
+    return frequencies[ESCAPE] && frequencies[ESCAPE] < FREQUENCY_SUM && sum == FREQUENCY_SUM;
 }
 
 static void fill_tables(cdr_archive_model *model, size_t context, const uint16_t *frequencies) {
@@ -88,9 +88,18 @@ static void fill_tables(cdr_archive_model *model, size_t context, const uint16_t
     for (uint32_t symbol = 0; symbol < SYMBOL_COUNT; symbol++) {
         uint32_t frequency = frequencies[symbol];
         uint32_t entry = (symbol >> 6) << 31 | (symbol & 63) << ENTRY_SYMBOL | frequency << ENTRY_FREQUENCY;
-        encoding[symbol] = begin << 16 | frequency;
+        encoding[symbol] = frequency ? begin << 16 | frequency : encoding[ESCAPE];
+        if (symbol == ESCAPE) encoding[symbol] |= ENTRY_ESCAPE;
         for (uint32_t i = 0; i < frequency; i++) slots[begin + i] = entry | i;
         begin += frequency;
+    }
+}
+
+static void fill_ranks(cdr_archive_model *model) {
+    for (unsigned mask = 0; mask < 256; mask++) {
+        uint64_t ranks = 0;
+        for (unsigned i = 0; i < 8; i++) ranks |= (uint64_t)__builtin_popcount(mask & ((1u << i) - 1)) << 8 * i;
+        model->ranks[mask] = ranks;
     }
 }
 
@@ -111,5 +120,6 @@ int cdr_archive_prepare(const void *payload, size_t byte_count, size_t dims, cdr
         if (!bytes || !are_frequencies(frequencies)) return 1;
         fill_tables(model, context, frequencies);
     }
+    fill_ranks(model);
     return bytes != end;
 }

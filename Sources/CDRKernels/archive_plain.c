@@ -33,38 +33,63 @@ static const uint8_t *next_entry(uint32_t *state, const uint32_t *decoding, cons
     return words + 2;
 }
 
-/// The upper 11 bits of a value that is no escape.
-static uint32_t upper_bits(const archive_cell *cell, size_t i, uint32_t entry, int32_t prediction) {
-    uint32_t base = archive_exponent_base(cell->model->units[i], archive_scale(cell, i));
-    uint32_t exponent = (base + (entry >> 24 & 15)) & 255;
-    uint32_t sign = entry >> 31 ^ (uint32_t)(prediction < 0);
-    return sign << 10 | exponent << 2 | (entry >> 22 & 3);
+/// What is known of a group before its symbols are decoded, and then of its values.
+typedef struct {
+    int32_t predictions[GROUP];
+    uint32_t contexts[GROUP], bases[GROUP], entries[GROUP], uppers[GROUP];
+} group;
+
+/// Loops over whole groups, padding included, are left to the compiler to make vectors of.
+static void forecast(group *g, const archive_cell *cell, size_t first) {
+    const cdr_archive_model *model = cell->model;
+    for (size_t j = 0; j < GROUP; j++) {
+        size_t i = first + j;
+        int32_t scale = archive_scale(cell, i);
+        g->predictions[j] = model->means[i] + archive_weighed(cell->sums[i], cell->factor);
+        g->contexts[j] = archive_context(g->predictions[j], scale);
+        g->bases[j] = archive_exponent_base(model->units[i], scale);
+    }
+}
+
+/// The upper 11 bits of values, as their entries say.
+static void find_uppers(group *g) {
+    for (size_t j = 0; j < GROUP; j++) {
+        uint32_t exponent = (g->bases[j] + (g->entries[j] >> 24 & 15)) & 255;
+        uint32_t sign = g->entries[j] >> 31 ^ (uint32_t)g->predictions[j] >> 31;
+        g->uppers[j] = sign << 10 | exponent << 2 | (g->entries[j] >> 22 & 3);
+    }
+}
+
+/// Replaces escapes. Returns null if one isn't in the words or has bits that no value has.
+static const uint8_t *take_escapes(group *g, size_t count, const uint8_t *words, const uint8_t *end) {
+    for (size_t j = 0; j < count; j++) {
+        if (g->entries[j] & ENTRY_EXPONENT) continue;
+        if (end - words < 2 || word_at(words) >> (16 - RAW_BITS)) return NULL;
+        g->uppers[j] = word_at(words);
+        words += 2;
+    }
+    return words;
 }
 
 const uint8_t *archive_decode_plain(const archive_cell *cell, uint32_t *states, const uint8_t *raw,
                                     const uint8_t *words, const uint8_t *end, uint8_t *values) {
     const cdr_archive_model *model = cell->model;
     for (size_t first = 0; first < model->dims; first += GROUP) {
-        uint32_t entries[GROUP];
-        int32_t predictions[GROUP];
+        group g = {0};
         size_t count = model->dims - first < GROUP ? model->dims - first : GROUP;
         uint32_t *lanes = states + first % model->lane_count;
+        forecast(&g, cell, first);
         for (size_t j = 0; j < count; j++) {
-            size_t i = first + j;
-            predictions[j] = model->means[i] + archive_weighed(cell->sums[i], cell->factor);
-            uint32_t context = archive_context(predictions[j], archive_scale(cell, i));
-            words = next_entry(&lanes[j], model->decoding + (context << FREQUENCY_BITS), words, end, &entries[j]);
+            const uint32_t *slots = model->decoding + (g.contexts[j] << FREQUENCY_BITS);
+            words = next_entry(&lanes[j], slots, words, end, &g.entries[j]);
             if (!words) return NULL;
         }
+        find_uppers(&g);
+        words = take_escapes(&g, count, words, end);
+        if (!words) return NULL;
         for (size_t j = 0; j < count; j++) {
             size_t i = first + j;
-            uint32_t upper = upper_bits(cell, i, entries[j], predictions[j]);
-            if (!(entries[j] & ENTRY_EXPONENT)) {
-                if (end - words < 2 || word_at(words) >> (16 - RAW_BITS)) return NULL;
-                upper = word_at(words);
-                words += 2;
-            }
-            uint16_t value = (uint16_t)(upper << RAW_BITS | raw_at(raw, i));
+            uint16_t value = (uint16_t)(g.uppers[j] << RAW_BITS | raw_at(raw, i));
             memcpy(values + 2 * i, &value, 2);
             int32_t difference = archive_difference(value, model->units[i], model->means[i]);
             cell->sums[i] = archive_add(cell->sums[i], difference);
@@ -86,11 +111,11 @@ uint8_t *archive_encode_plain(const cdr_archive_model *model, uint32_t *states, 
         size_t count = model->dims - first < GROUP ? model->dims - first : GROUP;
         uint32_t *lanes = states + first % model->lane_count;
         for (size_t j = count; j-- > 0;)
-            if (symbols[first + j] % SYMBOL_COUNT == ESCAPE)
+            if (model->encoding[symbols[first + j]] & ENTRY_ESCAPE)
                 words = put_word(words, archive_value(values, first + j) >> RAW_BITS);
         for (size_t j = count; j-- > 0;) {
             uint32_t entry = model->encoding[symbols[first + j]];
-            uint32_t frequency = entry & 0xffff, state = lanes[j];
+            uint32_t frequency = entry & (FREQUENCY_SUM - 1), state = lanes[j];
             if (state >= frequency << (32 - FREQUENCY_BITS)) {
                 words = put_word(words, state);
                 state >>= 16;

@@ -27,9 +27,10 @@ enum {
 
 /// Bits of an entry for decoding: the symbol's sign where a float has it, its exponent and fraction one bit above where
 /// a float has them, the frequency, and the slot's place in the symbol.
-enum { ENTRY_FREQUENCY = 11, ENTRY_SYMBOL = 22, ENTRY_EXPONENT = 0x0f000000 };
+enum { ENTRY_FREQUENCY = 11, ENTRY_SYMBOL = 22, ENTRY_EXPONENT = 0x0f000000, ENTRY_ESCAPE = 0x8000 };
 
 struct cdr_archive_model {
+    uint64_t ranks[256];  // for a mask of 8 bits: in byte i, how many bits below bit i are set; for levels that can't expand
     size_t dims;
     size_t padded;        // dims, rounded up to whole groups
     uint32_t lane_count;
@@ -37,7 +38,7 @@ struct cdr_archive_model {
     int16_t *means;       // in fixed point
     int16_t *scales[2];   // of the differences from a prediction, in half octaves: of first cells, of later ones
     uint32_t *decoding;   // [context][slot]
-    uint32_t *encoding;   // [context][symbol]: cumulated frequency << 16 | frequency
+    uint32_t *encoding;   // [context][symbol]: first slot << 16 | ENTRY_ESCAPE | frequency; the escape's, if it has none
 };
 
 /// A cell that is coded, for the kernels.
@@ -59,7 +60,7 @@ typedef struct {
     const uint8_t *(*decode)(const archive_cell *cell, uint32_t *states, const uint8_t *raw, const uint8_t *words,
                              const uint8_t *end, uint8_t *values);
     void (*measure)(const archive_cell *cell, const uint8_t *values, archive_moments *moments);
-    /// Writes context * SYMBOL_COUNT + symbol of each value, and adds the cell to the sums.
+    /// Writes context * SYMBOL_COUNT + symbol of each value, with a frequency or without, and adds the cell to the sums.
     void (*classify)(const archive_cell *cell, const uint8_t *values, uint16_t *symbols);
     /// Puts the cell's words in front of `words`, and returns where they begin. At most 4 bytes a value.
     uint8_t *(*encode)(const cdr_archive_model *model, uint32_t *states, const uint16_t *symbols, const uint8_t *values,

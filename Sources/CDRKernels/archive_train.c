@@ -181,6 +181,11 @@ static void choose_frequencies(const uint32_t *counts, uint16_t *frequencies) {
         frequencies[symbol] = (uint16_t)frequency;
         sum += (int)frequency;
     }
+    if (frequencies[ESCAPE] == sum) {
+        // One symbol alone would have a frequency that entries have no room for.
+        frequencies[ESCAPE + 4] = 1;
+        sum++;
+    }
     while (sum != FREQUENCY_SUM) {
         int change = sum < FREQUENCY_SUM ? 1 : -1;
         size_t symbol = symbol_to_change(counts, frequencies, change);
@@ -247,8 +252,6 @@ size_t cdr_archive_train(const void *rows, size_t row_count, size_t variant_coun
     choose_units(&t);
     choose_scales(&t);
     choose_scales(&t);
-    // All symbols are counted: none is without a frequency yet.
-    for (size_t i = 0; i < CONTEXT_COUNT * SYMBOL_COUNT; i++) t.model->encoding[i] = 1;
     visit_cells(&t, count_cell);
     uint8_t *at = write_dimensions(t.model, lane_count, payload);
     for (size_t context = 0; context < CONTEXT_COUNT; context++) {

@@ -72,7 +72,7 @@ typedef struct {
     uint8_t *heads, *raw;
     int32_t *sums;
     uint16_t *symbols;
-    uint8_t *words, *words_begin, *words_end;
+    uint8_t *words, *words_end;
 } encoder;
 
 static encoder encoder_in(void *memory, size_t dims, size_t cells, size_t *byte_count) {
@@ -86,9 +86,9 @@ static encoder encoder_in(void *memory, size_t dims, size_t cells, size_t *byte_
     at += archive_align(padded * sizeof(int32_t));
     e.symbols = (uint16_t *)at;
     at += archive_align(cells * padded * sizeof(uint16_t));
-    // A cell is begun only while there are fewer words than plain bytes, and adds at most 4 bytes a value.
-    e.words_begin = at;
-    at += archive_align(2 * cells * dims + 4 * dims);
+    // A cell is begun only while there are fewer words than plain bytes, and adds at most 4 bytes a value. Kernels may
+    // write a little in front of their words.
+    at += archive_align(2 * cells * dims + 4 * dims + 64);
     e.words = e.words_end = at;
     *byte_count = (size_t)(at - (uint8_t *)memory);
     return e;
