@@ -106,10 +106,10 @@ static void fill_ranks(cdr_archive_model *model) {
 int cdr_archive_prepare(const void *payload, size_t byte_count, size_t dims, cdr_archive_model *model) {
     const uint8_t *bytes = payload, *end = bytes + byte_count;
     if (dims < 1 || dims > CDR_ARCHIVE_MAXIMUM_DIMS || byte_count < HEADER + BYTES_A_DIMENSION * dims) return 1;
+    if (bytes[1] || bytes[2] || bytes[3]) return 2;
     size_t stored_dims = bytes[4] | (size_t)bytes[5] << 8 | (size_t)bytes[6] << 16 | (size_t)bytes[7] << 24;
     unsigned lanes = bytes[0];
-    if (stored_dims != dims || bytes[1] || bytes[2] || bytes[3]) return 1;
-    if (lanes != 16 && lanes != 32 && lanes != 64) return 1;
+    if (stored_dims != dims || (lanes != 16 && lanes != 32 && lanes != 64)) return 1;
     archive_lay_out(model, dims);
     model->lane_count = lanes;
     if (!read_dimensions(model, bytes + HEADER)) return 1;

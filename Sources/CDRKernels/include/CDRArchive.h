@@ -26,7 +26,8 @@ enum {
 
 /// Bytes of memory for a prepared model.
 size_t cdr_archive_model_byte_count(size_t dims);
-/// Checks a payload as the format demands, and prepares it. Returns 0 if it is a model for cells of `dims` values.
+/// Checks a payload as the format demands, and prepares it. Returns 0 if it is a model for cells of `dims` values, 1 if it
+/// is corrupt, 2 if it has something that this version doesn't know.
 int cdr_archive_prepare(const void *payload, size_t byte_count, size_t dims, cdr_archive_model *model);
 /// The lanes of a prepared model: 16, 32 or 64.
 uint32_t cdr_archive_lane_count(const cdr_archive_model *model);
