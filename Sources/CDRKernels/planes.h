@@ -1,9 +1,11 @@
 // What all levels of the exponent planes share. Each level's file has its primitives and takes in the drivers,
 // planes_decode.h and planes_encode.h; planes_dispatch.c chooses.
 //
-// A group is 64 values: a word of a plane, a vector of bytes. Mask j of a group has a bit for every value of rank
-// >= Q + j. The masks are made level by level, because a level's bits begin where those of the level before end, for
-// as many groups as fit into local memory: a chunk.
+// A group is 64 values: a word of a plane, a vector of bytes. An item is a value of rank >= Q, and only items have bits
+// in levels. So the levels are worked on as masks of the items alone, which are far fewer than the values: mask j has a
+// bit for every item of rank >= Q + j. What comes out, the ranks of the items, is put among the others by the masks of
+// the groups. A level's bits begin where those of the one before end, so that it goes level by level, for as many groups
+// as fit into local memory: a chunk.
 #ifndef PLANES_H
 #define PLANES_H
 
@@ -15,6 +17,9 @@
 /// Groups of a chunk; a multiple of 8.
 #define PLANES_CHUNK ((size_t)64)
 #define PLANES_MOST_LEVELS 12
+
+/// The functions of a level that are worth a call of their own in no place.
+#define PLANES_INLINE PLANES_TARGET static inline __attribute__((always_inline))
 
 /// Before the loops over groups of a few instructions each: a tenth faster.
 #if defined(__clang__)
@@ -52,12 +57,16 @@ typedef struct {
     size_t base_index;  // of the next chunk's first value
 } planes_unit;
 
-/// A chunk of it.
+/// A chunk of it. Arrays of items have a word or 64 bytes more, for loads that reach behind.
 typedef struct {
-    uint64_t masks[PLANES_MOST_LEVELS + 1][PLANES_CHUNK];
-    size_t starts[PLANES_CHUNK];  // where the bits of each group begin in the level at hand
-    int is_wide;                  // whether some group has more than 57 of them
-    const uint8_t *exceptions;    // of the chunk
+    uint64_t groups[PLANES_CHUNK];     // which values are items
+    size_t first_items[PLANES_CHUNK];  // the number of each group's first one
+    size_t item_count, exception_count;
+    uint64_t masks[PLANES_MOST_LEVELS + 1][PLANES_CHUNK];  // of items, from 1 on
+    size_t starts[PLANES_CHUNK];  // where the bits of each word of items begin in the level at hand
+    uint64_t rank_planes[4][PLANES_CHUNK + 1];  // of items
+    uint8_t ranks[PLANES_GROUP * PLANES_CHUNK + 64];
+    const uint8_t *exceptions;
 } planes_work;
 
 /// A chunk of a unit that is being encoded.
@@ -110,6 +119,22 @@ static inline uint8_t planes_exponent(uint16_t value) { return (uint8_t)(value >
 static inline uint8_t planes_fraction(uint16_t value) { return (uint8_t)(value << 1 | value >> 15); }
 static inline uint16_t planes_value(uint8_t exponent, uint8_t fraction) {
     return (uint16_t)(exponent << 7 | fraction >> 1 | (fraction & 1) << 15);
+}
+
+/// Gives the items of a group their exponents; returns which are exceptions.
+static inline uint64_t planes_place_items(const planes_work *work, size_t group, const cdr_planes_table *table,
+                                          const uint8_t *bases, uint8_t *exponents) {
+    uint64_t mask = work->groups[group], exceptions = 0;
+    if (!table->level_count) return mask;
+    const uint8_t *ranks = work->ranks + work->first_items[group];
+    uint8_t most = (uint8_t)(3 + table->level_count);
+    for (; mask; mask &= mask - 1) {
+        size_t i = (size_t)__builtin_ctzll(mask);
+        uint8_t rank = *ranks++;
+        exponents[i] = (uint8_t)(bases[i] + table->offsets[rank]);
+        exceptions |= (uint64_t)(rank == most) << i;
+    }
+    return exceptions;
 }
 
 #endif

@@ -37,8 +37,7 @@ PLANES_TARGET static inline __m256i ranks_of(const uint64_t planes[4], size_t ha
 }
 
 /// Writes 16 values of bytes that lie side by side, fraction first; moves the sign from the lowest bit to the highest.
-PLANES_TARGET static inline __attribute__((always_inline)) void store_values(__m256i pairs, uint8_t *target,
-                                                                             size_t width) {
+PLANES_INLINE void store_values(__m256i pairs, uint8_t *target, size_t width) {
     __m256i values = _mm256_or_si256(_mm256_srli_epi16(pairs, 1), _mm256_slli_epi16(pairs, 15));
     if (width == 2) {
         store(target, values);
@@ -50,15 +49,37 @@ PLANES_TARGET static inline __attribute__((always_inline)) void store_values(__m
     }
 }
 
-PLANES_TARGET static inline __attribute__((always_inline)) void emit_group(const uint64_t ranks[4],
-                                                                           const uint8_t *offsets,
-                                                                           const uint8_t *bases,
-                                                                           const uint8_t *fractions, uint8_t *target,
-                                                                           size_t width) {
-    __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)offsets));
+/// Ranks are put in place as bit planes.
+PLANES_INLINE void rank_items(planes_work *work) { (void)work; }
+
+/// The bits of a plane of items from number `item` on.
+static inline uint64_t item_bits(const uint64_t *plane, size_t item) {
+    const uint64_t *word = plane + item / 64;
+    return word[0] >> item % 64 | word[1] << 1 << (63 - item % 64);
+}
+
+PLANES_INLINE uint64_t find_exponents(const planes_work *work, size_t group, const uint64_t planes[3],
+                                      const cdr_planes_table *table, const uint8_t *bases, uint8_t *exponents) {
+    uint64_t items = work->groups[group], exceptions = items;
+    uint64_t ranks[4] = {planes[0], planes[1], planes[2], 0};
+    if (table->level_count) {
+        for (size_t k = 0; k < 4; k++) {
+            uint64_t bits = deposit(item_bits(work->rank_planes[k], work->first_items[group]), items);
+            ranks[k] = (ranks[k] & ~items) | bits;
+            exceptions &= (3 + table->level_count) >> k & 1 ? bits : ~bits;
+        }
+    }
+    __m256i offsets = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table->offsets));
     for (size_t half = 0; half < 2; half++) {
-        __m256i e = _mm256_add_epi8(_mm256_shuffle_epi8(table, ranks_of(ranks, half)), load(bases + 32 * half));
-        __m256i f = load(fractions + 32 * half);
+        __m256i found = _mm256_shuffle_epi8(offsets, ranks_of(ranks, half));
+        store(exponents + 32 * half, _mm256_add_epi8(found, load(bases + 32 * half)));
+    }
+    return exceptions;
+}
+
+PLANES_INLINE void store_group(const uint8_t *exponents, const uint8_t *fractions, uint8_t *target, size_t width) {
+    for (size_t half = 0; half < 2; half++) {
+        __m256i e = load(exponents + 32 * half), f = load(fractions + 32 * half);
         // Unpacking works in halves of a register.
         __m256i low = _mm256_unpacklo_epi8(f, e), high = _mm256_unpackhi_epi8(f, e);
         store_values(_mm256_permute2x128_si256(low, high, 0x20), target + width * 32 * half, width);

@@ -9,34 +9,10 @@
 #define deposit _pdep_u64
 #define extract _pext_u64
 
-/// The bit planes of the ranks of eight groups.
-typedef struct {
-    __m512i planes[4];
-} group_ranks;
-
 PLANES_TARGET static inline __m512i load(const void *from) { return _mm512_loadu_si512(from); }
 
-/// See join_ranks of planes_emit.h: here the words of eight groups at once.
-PLANES_TARGET static inline group_ranks join_ranks(const planes_unit *unit, const planes_work *work, size_t first,
-                                                   size_t i, size_t groups) {
-    __mmask8 present = groups < 8 ? (__mmask8)((1u << groups) - 1) : 0xFF;
-    size_t stride = 8 * unit->group_count, level_count = unit->table->level_count;
-    const uint8_t *plane = unit->planes + 8 * (first + i);
-    __m512i rank0 = load(plane), rank1 = load(plane + stride), rank2 = _mm512_setzero_si512(), rank3 = rank2;
-    if (unit->table->plane_count == 3) rank2 = load(plane + 2 * stride);
-    for (size_t j = 1; j <= level_count; j++) {
-        __m512i mask = _mm512_maskz_loadu_epi64(present, &work->masks[j][i]);
-        rank0 = _mm512_xor_si512(rank0, mask);
-        if (j % 2 == 1) rank1 = _mm512_xor_si512(rank1, mask);
-        if (j % 4 == 1) rank2 = _mm512_xor_si512(rank2, mask);
-        if (j == 5) rank3 = _mm512_xor_si512(rank3, mask);
-    }
-    return (group_ranks){{rank0, rank1, rank2, rank3}};
-}
-
 /// 64 values of exponents and fractions. Their bytes go side by side, and the sign from the lowest bit to the highest.
-PLANES_TARGET static inline __attribute__((always_inline)) void store_values(__m512i exponents, __m512i fractions,
-                                                                             uint8_t *target, size_t width) {
+PLANES_INLINE void store_values(__m512i exponents, __m512i fractions, uint8_t *target, size_t width) {
     // Unpacking works in quarters of a register.
     const __m512i quarters = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
     __m512i e = _mm512_permutexvar_epi64(quarters, exponents), f = _mm512_permutexvar_epi64(quarters, fractions);
@@ -55,37 +31,74 @@ PLANES_TARGET static inline __attribute__((always_inline)) void store_values(__m
     }
 }
 
-/// Transposes bits: byte t of each word of the result has the bits t of bytes 7, 6, 5 and 4 of the word.
-PLANES_TARGET static inline __m512i transpose(__m512i words) {
-    return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201u), words, 0);
-}
+/// Ranks of eight words of 64, from their bit planes, to be taken one after the other.
+typedef struct {
+    __m512i lower[2], upper[2], picked;
+} rank_words;
 
-/// For word k of a group: where bytes k of its planes 3, 2, 1, 0 are in the registers that emit makes of eight groups.
+/// For part k of a word: where bytes k of its planes 3, 2, 1, 0 are in the registers of rank_words.
 #define PICK(k) (0x0008404800000000 + (k) * 0x0101010100000000)
 
-PLANES_TARGET static inline __attribute__((always_inline)) void emit(
-    const planes_unit *unit, const planes_work *work, size_t first, size_t count, uint8_t *target, size_t width) {
+PLANES_TARGET static inline rank_words begin_ranks(__m512i plane0, __m512i plane1, __m512i plane2, __m512i plane3) {
+    // Planes 0 and 1 of a word side by side, and 2 and 3: of words 0, 2, 4, 6 and of words 1, 3, 5, 7.
+    return (rank_words){
+        {_mm512_unpacklo_epi64(plane0, plane1), _mm512_unpackhi_epi64(plane0, plane1)},
+        {_mm512_unpacklo_epi64(plane2, plane3), _mm512_unpackhi_epi64(plane2, plane3)},
+        _mm512_setr_epi64(PICK(0), PICK(1), PICK(2), PICK(3), PICK(4), PICK(5), PICK(6), PICK(7))};
+}
+
+/// The ranks of the next word; `is_odd` of words 1, 3, 5, 7.
+PLANES_TARGET static inline __m512i next_ranks(rank_words *words, size_t is_odd) {
+    const __m512i bits = _mm512_set1_epi64((long long)0x8040201008040201u);
+    __m512i parts = _mm512_maskz_permutex2var_epi8(0xF0F0F0F0F0F0F0F0, words->lower[is_odd], words->picked,
+                                                   words->upper[is_odd]);
+    if (is_odd) words->picked = _mm512_add_epi8(words->picked, _mm512_set1_epi64(0x1010101000000000));
+    // A transposition of bits: byte t of a part becomes the bits t of its bytes 7, 6, 5 and 4.
+    return _mm512_gf2p8affine_epi64_epi8(bits, parts, 0);
+}
+
+/// The ranks of a chunk's items. See join_ranks of planes_emit.h: here eight words at once.
+PLANES_INLINE void rank_items(planes_work *work, size_t level_count) {
+    for (size_t i = 0; 64 * i < work->item_count; i += 8) {
+        size_t words = (work->item_count + 63) / 64 - i;
+        __mmask8 present = words < 8 ? (__mmask8)((1u << words) - 1) : 0xFF;
+        __m512i rank0 = _mm512_set1_epi64(-1), rank1 = rank0, rank2 = _mm512_setzero_si512(), rank3 = rank2;
+        for (size_t j = 1; j <= level_count; j++) {
+            __m512i mask = _mm512_maskz_loadu_epi64(present, &work->masks[j][i]);
+            rank0 = _mm512_xor_si512(rank0, mask);
+            if (j % 2 == 1) rank1 = _mm512_xor_si512(rank1, mask);
+            if (j % 4 == 1) rank2 = _mm512_xor_si512(rank2, mask);
+            if (j == 5) rank3 = mask;
+        }
+        rank_words ranks = begin_ranks(rank0, rank1, rank2, rank3);
+        for (size_t k = 0; k < 8 && k < words; k++)
+            _mm512_storeu_si512(work->ranks + 64 * (i + k), next_ranks(&ranks, k % 2));
+    }
+}
+
+PLANES_INLINE void emit(const planes_unit *unit, planes_work *work, size_t first, size_t count, uint8_t *target,
+                        size_t width) {
     const cdr_planes_table *table = unit->table;
     const uint8_t *fractions = unit->fractions + PLANES_GROUP * first, *exceptions = work->exceptions;
-    const uint64_t *masks = work->masks[table->level_count];
     const __m512i offsets = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table->offsets));
-    size_t base = unit->base_index, step = PLANES_GROUP % table->base_count;
+    const __m512i most = _mm512_set1_epi8((char)(3 + table->level_count)), zero = _mm512_setzero_si512();
+    size_t base = unit->base_index, step = PLANES_GROUP % table->base_count, stride = 8 * unit->group_count;
+    if (table->level_count) rank_items(work, table->level_count);
     for (size_t i = 0; PLANES_GROUP * i < count; i += 8) {
-        group_ranks ranks = join_ranks(unit, work, first, i, (count - PLANES_GROUP * i + 63) / PLANES_GROUP);
-        // Planes 0 and 1 of a group side by side, and 2 and 3: of groups 0, 2, 4, 6 and of groups 1, 3, 5, 7.
-        __m512i lower[2] = {_mm512_unpacklo_epi64(ranks.planes[0], ranks.planes[1]),
-                            _mm512_unpackhi_epi64(ranks.planes[0], ranks.planes[1])};
-        __m512i upper[2] = {_mm512_unpacklo_epi64(ranks.planes[2], ranks.planes[3]),
-                            _mm512_unpackhi_epi64(ranks.planes[2], ranks.planes[3])};
-        __m512i picked =
-            _mm512_setr_epi64(PICK(0), PICK(1), PICK(2), PICK(3), PICK(4), PICK(5), PICK(6), PICK(7));
+        // Loads of planes may reach behind the chunk, into other parts of the unit and what is readable behind it.
+        const uint8_t *planes = unit->planes + 8 * (first + i);
+        rank_words words = begin_ranks(load(planes), load(planes + stride),
+                                       table->plane_count == 3 ? load(planes + 2 * stride) : zero, zero);
         for (size_t g = i; g < i + 8 && PLANES_GROUP * g < count; g++) {
-            __m512i words = _mm512_maskz_permutex2var_epi8(0xF0F0F0F0F0F0F0F0, lower[g % 2], picked, upper[g % 2]);
-            if (g % 2) picked = _mm512_add_epi8(picked, _mm512_set1_epi64(0x1010101000000000));
-            __m512i exponents = _mm512_add_epi8(_mm512_shuffle_epi8(offsets, transpose(words)),
-                                                load(table->bases + base));
-            exponents = _mm512_mask_expand_epi8(exponents, masks[g], load(exceptions));
-            exceptions += __builtin_popcountll(masks[g]);
+            __m512i ranks = next_ranks(&words, g % 2);
+            uint64_t mask = work->groups[g];
+            if (table->level_count) {
+                ranks = _mm512_mask_expand_epi8(ranks, mask, load(work->ranks + work->first_items[g]));
+                mask = _mm512_mask_cmpeq_epi8_mask(mask, ranks, most);
+            }
+            __m512i exponents = _mm512_add_epi8(_mm512_shuffle_epi8(offsets, ranks), load(table->bases + base));
+            exponents = _mm512_mask_expand_epi8(exponents, mask, load(exceptions));
+            exceptions += __builtin_popcountll(mask);
             base += step;
             if (base >= table->base_count) base -= table->base_count;
             size_t at = PLANES_GROUP * g, rest = count - at;

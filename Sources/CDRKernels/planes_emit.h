@@ -1,54 +1,50 @@
-// Values from masks, group by group: for levels that can't expand bytes by a mask. The file that takes it in defines
-// before, beside PLANES_TARGET:
-// - emit_group(ranks, offsets, bases, fractions, target, width): 64 values from the four bit planes of their ranks.
+// Values from items, group by group: for levels that can't expand bytes by a mask. The file that takes it in defines
+// before, beside PLANES_TARGET and PLANES_INLINE:
+// - rank_items(work): what find_exponents needs of the items of a chunk, from their rank planes;
+// - find_exponents(work, i, planes, table, bases, exponents): the exponents of group `i` but for exceptions, from the
+//   unit's planes and the items; returns which values are exceptions (only asked for if the chunk has any);
+// - store_group(exponents, fractions, target, width): 64 values.
 #ifndef PLANES_EMIT_H
 #define PLANES_EMIT_H
 
-/// The bits of the ranks of group `i`. Rank r >= Q = 3 is Q and the number of masks 1 … that have the value, so bit 0
-/// changes with every mask, bit 1 with every second, bit 2 with every fourth; from 4 on, since that is where 3 is left.
-PLANES_TARGET static inline void join_ranks(const planes_unit *unit, const planes_work *work, size_t first, size_t i,
-                                            uint64_t ranks[4]) {
-    size_t stride = 8 * unit->group_count, level_count = unit->table->level_count;
-    const uint8_t *plane = unit->planes + 8 * (first + i);
-    ranks[0] = planes_load(plane);
-    ranks[1] = planes_load(plane + stride);
-    ranks[2] = unit->table->plane_count == 3 ? planes_load(plane + 2 * stride) : 0;
-    ranks[3] = 0;
-    for (size_t j = 1; j <= level_count; j++) {
-        uint64_t mask = work->masks[j][i];
-        ranks[0] ^= mask;
-        if (j % 2 == 1) ranks[1] ^= mask;
-        if (j % 4 == 1) ranks[2] ^= mask;
-        if (j == 5) ranks[3] ^= mask;
+/// The bits of the items' ranks. A rank is 3 = Q and the number of masks that have the item, so bit 0 changes with
+/// every mask, bit 1 with every second, bit 2 with every fourth: from 4 on, which the first mask makes.
+PLANES_INLINE void join_ranks(planes_work *work, size_t level_count) {
+    for (size_t i = 0; 64 * i < work->item_count; i++) {
+        uint64_t rank0 = ~(uint64_t)0, rank1 = rank0, rank2 = 0;
+        for (size_t j = 1; j <= level_count; j++) {
+            uint64_t mask = work->masks[j][i];
+            rank0 ^= mask;
+            rank1 ^= j % 2 == 1 ? mask : 0;
+            rank2 ^= j % 4 == 1 ? mask : 0;
+        }
+        work->rank_planes[0][i] = rank0;
+        work->rank_planes[1][i] = rank1;
+        work->rank_planes[2][i] = rank2;
+        work->rank_planes[3][i] = level_count >= 5 ? work->masks[5][i] : 0;
     }
 }
 
-/// Gives the values of a mask their exponents.
-static inline void patch_exceptions(uint64_t mask, const uint8_t *exceptions, const uint8_t *fractions, uint8_t *target,
-                                    size_t width) {
-    for (; mask; mask &= mask - 1) {
-        size_t i = (size_t)__builtin_ctzll(mask);
-        uint32_t value = planes_value(*exceptions++, fractions[i]);
-        if (width == 4) value <<= 16;
-        memcpy(target + width * i, &value, width);
-    }
-}
-
-PLANES_TARGET static inline __attribute__((always_inline)) void emit(
-    const planes_unit *unit, const planes_work *work, size_t first, size_t count, uint8_t *target, size_t width) {
+PLANES_INLINE void emit(const planes_unit *unit, planes_work *work, size_t first, size_t count, uint8_t *target,
+                        size_t width) {
     const cdr_planes_table *table = unit->table;
     const uint8_t *fractions = unit->fractions + PLANES_GROUP * first, *exceptions = work->exceptions;
-    size_t base = unit->base_index, step = PLANES_GROUP % table->base_count;
+    size_t base = unit->base_index, step = PLANES_GROUP % table->base_count, stride = 8 * unit->group_count;
+    if (table->level_count) {
+        join_ranks(work, table->level_count);
+        rank_items(work);
+    }
     for (size_t i = 0; PLANES_GROUP * i < count; i++) {
-        uint8_t spill[PLANES_GROUP * 4];
-        size_t rest = count - PLANES_GROUP * i;
-        uint8_t *group = rest < PLANES_GROUP ? spill : target + PLANES_GROUP * i * width;
-        uint64_t ranks[4], mask = work->masks[table->level_count][i];
-        join_ranks(unit, work, first, i, ranks);
-        emit_group(ranks, table->offsets, table->bases + base, fractions + PLANES_GROUP * i, group, width);
-        patch_exceptions(mask, exceptions, fractions + PLANES_GROUP * i, group, width);
-        exceptions += __builtin_popcountll(mask);
-        if (rest < PLANES_GROUP) memcpy(target + PLANES_GROUP * i * width, spill, rest * width);
+        const uint8_t *words = unit->planes + 8 * (first + i);
+        uint64_t planes[3] = {planes_load(words), planes_load(words + stride), 0};
+        if (table->plane_count == 3) planes[2] = planes_load(words + 2 * stride);
+        uint8_t exponents[PLANES_GROUP], spill[PLANES_GROUP * 4];
+        uint64_t mask = find_exponents(work, i, planes, table, table->bases + base, exponents);
+        if (work->exception_count)
+            for (; mask; mask &= mask - 1) exponents[__builtin_ctzll(mask)] = *exceptions++;
+        size_t at = PLANES_GROUP * i, rest = count - at;
+        store_group(exponents, fractions + at, rest < PLANES_GROUP ? spill : target + width * at, width);
+        if (rest < PLANES_GROUP) memcpy(target + width * at, spill, width * rest);
         base += step;
         if (base >= table->base_count) base -= table->base_count;
     }

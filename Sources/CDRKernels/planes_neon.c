@@ -10,10 +10,10 @@
 
 static inline uint8x16_t bits_of_bytes(void) { return vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201u)); }
 
-/// The ranks of 16 values, each from its bits of four planes.
-static inline uint8x16_t ranks_of(const uint64_t planes[4], size_t quarter) {
+/// 16 ranks, each from its bits of `plane_count` planes.
+static inline uint8x16_t ranks_of(const uint64_t *planes, size_t plane_count, size_t quarter) {
     uint8x16_t negated = vdupq_n_u8(0);
-    for (size_t k = 4; k-- > 0;) {
+    for (size_t k = plane_count; k-- > 0;) {
         uint64_t two = planes[k] >> 16 * quarter;
         uint8x16_t word = vcombine_u8(vdup_n_u8((uint8_t)two), vdup_n_u8((uint8_t)(two >> 8)));
         // A set bit is 255, which counts as minus one.
@@ -24,7 +24,7 @@ static inline uint8x16_t ranks_of(const uint64_t planes[4], size_t quarter) {
 
 /// Writes eight values of bytes that lie side by side, fraction first; moves the sign from the lowest bit to the
 /// highest.
-static inline __attribute__((always_inline)) void store_values(uint8x16_t pairs, uint8_t *target, size_t width) {
+PLANES_INLINE void store_values(uint8x16_t pairs, uint8_t *target, size_t width) {
     uint16x8_t values = vreinterpretq_u16_u8(pairs);
     values = vsliq_n_u16(vshrq_n_u16(values, 1), values, 15);
     if (width == 2) {
@@ -35,14 +35,28 @@ static inline __attribute__((always_inline)) void store_values(uint8x16_t pairs,
     }
 }
 
-static inline __attribute__((always_inline)) void emit_group(const uint64_t ranks[4], const uint8_t *offsets,
-                                                             const uint8_t *bases, const uint8_t *fractions,
-                                                             uint8_t *target, size_t width) {
-    uint8x16_t table = vld1q_u8(offsets);
+PLANES_INLINE void rank_items(planes_work *work) {
+    for (size_t i = 0; 64 * i < work->item_count; i++) {
+        uint64_t planes[4];
+        for (size_t k = 0; k < 4; k++) planes[k] = work->rank_planes[k][i];
+        for (size_t quarter = 0; quarter < 4; quarter++)
+            vst1q_u8(work->ranks + 64 * i + 16 * quarter, ranks_of(planes, 4, quarter));
+    }
+}
+
+PLANES_INLINE uint64_t find_exponents(const planes_work *work, size_t group, const uint64_t planes[3],
+                                      const cdr_planes_table *table, const uint8_t *bases, uint8_t *exponents) {
+    uint8x16_t offsets = vld1q_u8(table->offsets);
     for (size_t quarter = 0; quarter < 4; quarter++) {
-        size_t at = 16 * quarter;
-        uint8x16_t e = vaddq_u8(vqtbl1q_u8(table, ranks_of(ranks, quarter)), vld1q_u8(bases + at));
-        uint8x16_t f = vld1q_u8(fractions + at);
+        uint8x16_t found = vqtbl1q_u8(offsets, ranks_of(planes, 3, quarter));
+        vst1q_u8(exponents + 16 * quarter, vaddq_u8(found, vld1q_u8(bases + 16 * quarter)));
+    }
+    return planes_place_items(work, group, table, bases, exponents);
+}
+
+PLANES_INLINE void store_group(const uint8_t *exponents, const uint8_t *fractions, uint8_t *target, size_t width) {
+    for (size_t at = 0; at < PLANES_GROUP; at += 16) {
+        uint8x16_t e = vld1q_u8(exponents + at), f = vld1q_u8(fractions + at);
         store_values(vzip1q_u8(f, e), target + width * at, width);
         store_values(vzip2q_u8(f, e), target + width * (at + 8), width);
     }

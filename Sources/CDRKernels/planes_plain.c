@@ -18,17 +18,31 @@ static inline uint64_t gather_bits(uint64_t bytes) {
     return ((bytes >> 7 & ONES) * 0x0102040810204080u) >> 56;
 }
 
-static inline __attribute__((always_inline)) void emit_group(const uint64_t ranks[4], const uint8_t *offsets,
-                                                             const uint8_t *bases, const uint8_t *fractions,
-                                                             uint8_t *target, size_t width) {
+PLANES_INLINE void rank_items(planes_work *work) {
+    for (size_t item = 0; item < work->item_count; item += 8) {
+        uint64_t ranks = 0;
+        for (size_t k = 0; k < 4; k++)
+            ranks |= spread_byte(work->rank_planes[k][item / 64] >> item % 64 & 0xFF) << k;
+        planes_store(work->ranks + item, ranks);
+    }
+}
+
+PLANES_INLINE uint64_t find_exponents(const planes_work *work, size_t group, const uint64_t planes[3],
+                                      const cdr_planes_table *table, const uint8_t *bases, uint8_t *exponents) {
     for (size_t at = 0; at < PLANES_GROUP; at += 8) {
-        uint64_t eight = 0;
-        for (size_t k = 0; k < 4; k++) eight |= spread_byte(ranks[k] >> at & 0xFF) << k;
-        for (size_t i = at; i < at + 8; i++, eight >>= 8) {
-            uint32_t value = planes_value((uint8_t)(bases[i] + offsets[eight & 15]), fractions[i]);
-            if (width == 4) value <<= 16;
-            memcpy(target + width * i, &value, width);
-        }
+        uint64_t ranks = spread_byte(planes[0] >> at & 0xFF) | spread_byte(planes[1] >> at & 0xFF) << 1;
+        if (table->plane_count == 3) ranks |= spread_byte(planes[2] >> at & 0xFF) << 2;
+        for (size_t i = at; i < at + 8; i++, ranks >>= 8)
+            exponents[i] = (uint8_t)(bases[i] + table->offsets[ranks & 15]);
+    }
+    return planes_place_items(work, group, table, bases, exponents);
+}
+
+PLANES_INLINE void store_group(const uint8_t *exponents, const uint8_t *fractions, uint8_t *target, size_t width) {
+    for (size_t i = 0; i < PLANES_GROUP; i++) {
+        uint32_t value = planes_value(exponents[i], fractions[i]);
+        if (width == 4) value <<= 16;
+        memcpy(target + width * i, &value, width);
     }
 }
 
