@@ -55,7 +55,7 @@ static int bounded_log2(double number, int lower, int upper) {
 
 // MARK: - Means, units and scales
 
-static double finite(uint32_t value) {
+static double finite_number(uint32_t value) {
     uint32_t bits = (value & 0x7f80) == 0x7f80 ? 0 : value << 16;
     float number;
     memcpy(&number, &bits, 4);
@@ -69,7 +69,7 @@ static void sum_values(trainer *t) {
             if (archive_is_zero(values, t->dims)) continue;
             t->counts[0] += 1;
             for (size_t i = 0; i < t->dims; i++) {
-                double value = finite(archive_value(values, i));
+                double value = finite_number(archive_value(values, i));
                 t->sums[i] += value;
                 t->squares[i] += value * value;
             }

@@ -34,8 +34,6 @@ extension DataSet {
         var ratios: [(storage: ColumnStorage, ratio: Double)] = []
         if plain > 0 {
             for storage in ColumnStorage.allCases where storage.encoding.suits(schema.columns[column].type) {
-                // One variant has no other to predict it.
-                guard storage != .archive || planes.count > 1 else { continue }
                 let stored = try storedByteCount(planes, column: column, storage: storage)
                 ratios.append((storage, Double(plain) / Double(stored)))
             }

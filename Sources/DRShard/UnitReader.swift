@@ -7,7 +7,7 @@ internal import DRShardFormat
     // The reader keeps this object, or a call of it does.
     private unowned let reader: ShardReader
     private let decoder = UnitDecoder()
-    private var scratch: UnsafeMutableRawBufferPointer = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    private let scratch = WorkingMemory()
     private var plain = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     private var last: (auxiliary: Int, encoding: Encoding, table: UnitTable)?
     private var type = ColumnType.binary
@@ -18,10 +18,9 @@ internal import DRShardFormat
     private var places: [UInt32] = []
 
     init(reader: ShardReader) { self.reader = reader }
-    deinit { unsafe scratch.deallocate() }
 
     /// Bytes that it keeps.
-    var workingByteCount: Int { unsafe scratch.count + 4 * places.capacity }
+    var workingByteCount: Int { scratch.byteCount + decoder.workingByteCount + 4 * places.capacity }
 
     /// Checks the checksum of a unit, and says how many plain bytes it has.
     private func check(_ stored: UnsafeRawBufferPointer, _ unit: Int, of page: OpenPage) throws(ShardError) -> Int {
@@ -45,7 +44,7 @@ internal import DRShardFormat
         if isEmpty || count == stored.count {
             unsafe plain = stored
         } else {
-            let target = unsafe room(count)
+            let target = unsafe scratch.room(count)
             try unsafe decoder.decode(
                 stored, page: page.header, table: try table(for: page),
                 rowCount: PageLayout.rowCount(page.header, unit: unit), into: target)
@@ -84,7 +83,7 @@ internal import DRShardFormat
         {
             return
         }
-        let values = unsafe room(count)
+        let values = unsafe scratch.room(count)
         try unsafe decoder.decode(stored, page: header, table: table, rowCount: 1, into: values)
         unsafe conversion.convert(UnsafeRawBufferPointer(values), into: target)
     }
@@ -97,14 +96,6 @@ internal import DRShardFormat
         guard let table = try reader.table(for: header) else { return nil }
         last = (header.auxiliary, header.encoding, table)
         return table
-    }
-
-    private func room(_ count: Int) -> UnsafeMutableRawBufferPointer {
-        if unsafe scratch.count < count {
-            unsafe scratch.deallocate()
-            unsafe scratch = .allocate(byteCount: count, alignment: FormatConstants.alignment)
-        }
-        return unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[0..<count])
     }
 
     /// The canonical value of a cell of the last unit, checked against its type; of a missing one, no bytes.

@@ -103,13 +103,15 @@ public enum ColumnStorage: String, CaseIterable, Sendable {
         }
     }
 
-    /// Rows of a unit: one from 512 bytes a row on, else a power of two of rows whose units have about 4 KiB.
-    /// - Parameter byteCount: of the values of `rowCount` rows.
+    /// Rows of a unit: one from 512 bytes a row on, else a power of two of rows whose units have about 4 KiB. Where a unit
+    /// holds all variants of a row: one from 16 KiB on, else about 64 KiB.
+    /// - Parameter byteCount: of the values of `rowCount` rows, of all variants that a unit holds.
     package func rowsPerUnit(rowCount: Int, byteCount: Int) -> Int {
+        let (smallest, largest) = self == .archive ? (16 << 10, 64 << 10) : (512, 4096)
         let mean = max(1, (byteCount + max(1, rowCount) - 1) / max(1, rowCount))
-        guard mean < 512 else { return 1 }
+        guard mean < smallest else { return 1 }
         var rows = 1
-        while rows < 256, rows * 2 * mean <= 4096 { rows *= 2 }
+        while rows < 256, rows * 2 * mean <= largest { rows *= 2 }
         return rows
     }
 

@@ -5,9 +5,13 @@ internal import CZstd
 // SAFETY: the context is private, made in init and freed in deinit.
 @safe package final class UnitDecoder {
     private let zstd: OpaquePointer?
+    private let memory = WorkingMemory()
 
     package init() { unsafe zstd = ZSTD_createDCtx() }
     deinit { unsafe ZSTD_freeDCtx(zstd) }
+
+    /// Bytes that it keeps, besides those of zstd.
+    package var workingByteCount: Int { memory.byteCount }
 
     /// Decodes a unit that is neither empty nor stored plain into exactly `target.count` bytes, its plain bytes.
     ///
@@ -26,6 +30,9 @@ internal import CZstd
             try unsafe decompressZstd(stored, dictionary: dictionary, into: target)
         case (.fast, .exponents(let table)?), (.balanced, .exponents(let table)?):
             try unsafe table.decode(stored, count: target.count / 2, into: target)
+        case (.archive, .archive(let model)?):
+            try unsafe model.decode(
+                stored, rowCount: rowCount, variantCount: page.variantCount, into: target, memory: memory)
         case (.plain, nil): try unsafe decompress(stored, codec: page.codec, into: target)
         default: throw .corrupt("encoding \(page.encoding) with an auxiliary page that is not for it")
         }

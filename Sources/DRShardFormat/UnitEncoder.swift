@@ -16,6 +16,7 @@ internal import CZstd
     private let zstd: OpaquePointer?
     private let zstdDictionary: OpaquePointer?
     private var scratch: [UInt8] = []
+    private let memory = WorkingMemory()
 
     /// - Parameters:
     ///   - storage: one that suits the type.
@@ -95,6 +96,8 @@ internal import CZstd
         case (.lz4, _): try unsafe compressLZ4(plain, into: target)
         case (.fast, .exponents(let table)?), (.balanced, .exponents(let table)?):
             unsafe table.encode(plain, into: target)
+        case (.archive, .archive(let model)?):
+            unsafe model.encode(plain, rowCount: rowCount, variantCount: variantCount, into: target, memory: memory)
         default: nil
         }
     }

@@ -2,6 +2,7 @@
 package enum UnitTable: Sendable {
     case zstdDictionary(ZstdDictionary)
     case exponents(ExponentTable)
+    case archive(ArchiveModel)
 
     /// - Parameters:
     ///   - payload: of the auxiliary page, whose checksum the caller has checked.
@@ -12,6 +13,8 @@ package enum UnitTable: Sendable {
         case .zstdDictionary: self = .zstdDictionary(try ZstdDictionary(payload))
         case .exponentTable:
             self = .exponents(try ExponentTable(parsing: payload, valueCount: (type.cellByteCount ?? 0) / 2))
+        case .archiveModel:
+            self = .archive(try ArchiveModel(parsing: payload, valueCount: (type.cellByteCount ?? 0) / 2))
         default: throw .unsupportedFeature("auxiliary page of kind \(kind)")
         }
     }
@@ -25,6 +28,7 @@ package enum UnitTable: Sendable {
         switch kind {
         case .zstdDictionary: try ZstdDictionary.train(planes: planes, level: level)
         case .exponentTable: ExponentTable.choose(planes: planes, encoding: storage.encoding)
+        case .archiveModel: ArchiveModel.train(planes: planes)
         default: nil
         }
     }
@@ -40,6 +44,7 @@ package enum UnitTable: Sendable {
         switch self {
         case .zstdDictionary(let dictionary): "a dictionary of \(dictionary.bytes.count) bytes"
         case .exponents(let table): table.summary
+        case .archive(let model): model.summary
         }
     }
 }

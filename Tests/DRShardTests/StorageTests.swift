@@ -34,7 +34,7 @@ import Testing
                 #expect(found == value ?? Array(repeating: 0, count: dims * 2))
             }
         }
-        if dims > 24, storage != .archive { #expect(try Self.pages(path, column: column) == [Self.name(storage)]) }
+        if dims > 24 { #expect(try Self.pages(path, column: column) == [Self.name(storage)]) }
     }
 
     private static func name(_ storage: ColumnStorage) -> String { "\(storage.encoding)/\(storage.codec)" }
