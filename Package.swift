@@ -67,7 +67,8 @@ let package = Package(
         .testTarget(
             name: "DRShardFormatTests", dependencies: ["DRShardFormat", "CDRKernels", "TestSupport"],
             swiftSettings: swiftSettings),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .target(
+            name: "TestSupport", dependencies: ["CDRKernels"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
             name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "TestSupport"],
             swiftSettings: swiftSettings),
@@ -78,7 +79,8 @@ let package = Package(
             name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
         .target(
-            name: "FuzzBodies", dependencies: ["DRConvert", "DRShard", "DRShardFormat"], path: "Tests/FuzzBodies",
+            name: "FuzzBodies", dependencies: ["CDRKernels", "DRConvert", "DRShard", "DRShardFormat"],
+            path: "Tests/FuzzBodies",
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "CrashWriter", dependencies: ["DRShard", "DRShardFormat"], path: "Tests/CrashWriter",
@@ -86,7 +88,8 @@ let package = Package(
         .testTarget(
             name: "CrashTests", dependencies: ["CrashWriter", "DRShard", "DRShardFormat"],
             swiftSettings: swiftSettings),
-        .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzBodies", "TestSupport"], swiftSettings: swiftSettings),
         // Runs the built drshard. DRConvert is there to write its inputs.
         .testTarget(name: "CLITests", dependencies: ["DRConvert", "DRShardFormat"], swiftSettings: swiftSettings),
     ]

@@ -7,7 +7,7 @@ let package = Package(
     name: "fuzz",
     platforms: [.macOS(.v15)],
     dependencies: [.package(name: "drshard", path: "..")],
-    targets: ["FuzzShard", "FuzzForeign"].map {
+    targets: ["FuzzShard", "FuzzForeign", "FuzzKernels"].map {
         .executableTarget(name: $0, dependencies: [.product(name: "FuzzBodies", package: "drshard")])
     }
 )

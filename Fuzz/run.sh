@@ -1,10 +1,10 @@
 #!/bin/sh
-# Usage: Fuzz/run.sh SECONDS [FuzzShard|FuzzForeign]
+# Usage: Fuzz/run.sh SECONDS [FuzzShard|FuzzForeign|FuzzKernels]
 # Builds the fuzz targets with libFuzzer and the address sanitizer, makes sure that both are really there, and runs each
 # target for SECONDS. What it finds goes to Fuzz/Findings, its corpus to Fuzz/Corpus (both are not committed).
 set -eu
 seconds=${1:?usage: Fuzz/run.sh SECONDS [TARGET]}
-targets=${2:-FuzzShard FuzzForeign}
+targets=${2:-FuzzShard FuzzForeign FuzzKernels}
 cd "$(dirname "$0")"
 
 # On a crash Swift's backtracer may hang and hold standard output.
@@ -24,7 +24,7 @@ for target in $targets; do
             { echo "$module has no address sanitizer" >&2; exit 1; }
     done
 
-    mkdir -p "Corpus/$target" Findings
+    mkdir -p "Corpus/$target" "Seeds/$target" Findings
     log=Findings/$target.log
     status=0
     timeout -k 10 $((seconds + 120)) "$binary" "Corpus/$target" "Seeds/$target" "FailCases/$target" \

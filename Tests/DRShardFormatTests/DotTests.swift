@@ -26,15 +26,13 @@ extension FloatKernelTests {
             let b = Self.row(count, range, using: &random)
             let dot = FloatReference.dot(a, b)
             let norm = FloatReference.dot(a, a)
-            for level in Self.levels {
-                #expect(cdr_level_force(level) == 1)
+            KernelLevels.forEach { level in
                 let found = FloatKernels.bf16Dot(a.span, b.span)
                 #expect(found.bitPattern == dot.bitPattern, "dot of \(count), level \(level.rawValue)")
                 let foundNorm = FloatKernels.bf16SquaredNorm(a.span)
                 #expect(foundNorm.bitPattern == norm.bitPattern, "norm of \(count), level \(level.rawValue)")
             }
         }
-        _ = cdr_level_force(CDR_LEVEL_BEST)
     }
 
     @Test func dotIsWithinItsBound() {
@@ -59,8 +57,7 @@ extension FloatKernelTests {
         let values = Self.row(150, .nearOne, using: &random)
         let expected = FloatReference.dot(values, values)
         var bytes = [UInt8](repeating: 0, count: 512)
-        for level in Self.levels {
-            #expect(cdr_level_force(level) == 1)
+        KernelLevels.forEach { _ in
             for alignment in 0..<64 {
                 for (i, value) in values.enumerated() {
                     bytes[alignment + 2 * i] = UInt8(truncatingIfNeeded: value)
@@ -73,6 +70,5 @@ extension FloatKernelTests {
                 #expect(found == (expected, expected))
             }
         }
-        _ = cdr_level_force(CDR_LEVEL_BEST)
     }
 }

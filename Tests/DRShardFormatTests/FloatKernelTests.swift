@@ -9,27 +9,23 @@ import Testing
     import Darwin
 #endif
 
-/// The only suite that chooses the level of the kernels; tests beside it run at whatever level is chosen, to the same
-/// bits.
-@Suite(.serialized) struct FloatKernelTests {
-    static let levels = [CDR_LEVEL_PLAIN, CDR_LEVEL_AVX2, CDR_LEVEL_AVX512, CDR_LEVEL_NEON]
-        .filter { cdr_level_available($0) != 0 }
-
+@Suite struct FloatKernelTests {
     private func forEachLevel(_ body: (cdr_level) throws -> Void) rethrows {
-        defer { _ = cdr_level_force(CDR_LEVEL_BEST) }
-        for level in Self.levels {
-            #expect(cdr_level_force(level) == 1 && cdr_level_current() == level)
+        try KernelLevels.forEach { level in
+            #expect(cdr_level_current() == level)
             try body(level)
         }
     }
 
     @Test func theBestLevelIsTheLastThatIsAvailable() {
-        #expect(cdr_level_force(CDR_LEVEL_BEST) == 1)
-        #expect(cdr_level_current() == Self.levels.last)
-        #if arch(x86_64)
-            #expect(cdr_level_force(CDR_LEVEL_NEON) == 0)
-        #endif
-        #expect(cdr_level_current() == Self.levels.last)
+        KernelLevels.exclusively {
+            #expect(cdr_level_force(CDR_LEVEL_BEST) == 1)
+            #expect(cdr_level_current() == KernelLevels.available.last)
+            #if arch(x86_64)
+                #expect(cdr_level_force(CDR_LEVEL_NEON) == 0)
+            #endif
+            #expect(cdr_level_current() == KernelLevels.available.last)
+        }
     }
 
     @Test(arguments: FloatConversion.allCases) func everyResultAndRoundingBoundaryIsExact(conversion: FloatConversion) {

@@ -1,5 +1,6 @@
 import Foundation
 import FuzzBodies
+import TestSupport
 import Testing
 
 /// Inputs that once made a fuzz target fail, and others that it should live through.
@@ -16,7 +17,10 @@ import Testing
     /// Runs in a test of its own by name, so that a trap tells which body it was.
     @Test(arguments: FuzzBodies.all.map(\.name)) func everyFailCaseIsSurvived(target: String) throws {
         for (name, body) in FuzzBodies.all where name == target {
-            for file in try Self.files("Fuzz/FailCases/\(name)") { body([UInt8](try Data(contentsOf: file))) }
+            for file in try Self.files("Fuzz/FailCases/\(name)") {
+                let bytes = [UInt8](try Data(contentsOf: file))
+                KernelLevels.exclusively { body(bytes) }
+            }
         }
     }
 
@@ -42,6 +46,17 @@ import Testing
                 bytes[random(bytes.count)] = [0, 1, 0x7F, 0x80, 0xFF, UInt8(random(256))][random(6)]
             }
             FuzzBodies.shard(bytes)
+        }
+    }
+
+    /// The same for the kernels: values and damage from a seed, at every level.
+    @Test(arguments: 0..<8) func everyLevelMakesTheSameOfDamage(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        for _ in 0..<60 {
+            let bytes = (0..<Int.random(in: 8..<4000, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
+            KernelLevels.exclusively { FuzzBodies.kernels(bytes) }
         }
     }
 }
