@@ -1,11 +1,11 @@
 // What all levels of the exponent planes share. Each level's file has its primitives and takes in the drivers,
 // planes_decode.h and planes_encode.h; planes_dispatch.c chooses.
 //
-// A group is 64 values: a word of a plane, a vector of bytes. An item is a value of rank >= Q, and only items have bits
-// in levels. So the levels are worked on as masks of the items alone, which are far fewer than the values: mask j has a
-// bit for every item of rank >= Q + j. What comes out, the ranks of the items, is put among the others by the masks of
-// the groups. A level's bits begin where those of the one before end, so that it goes level by level, for as many groups
-// as fit into local memory: a chunk.
+// A group is 64 values: a word of a plane, a vector of bytes. An item is a value of rank >= Q, and only items have
+// bits in levels. So the levels are worked on as masks of the items alone, which are far fewer than the values: mask j
+// has a bit for every item of rank >= Q + j. What comes out, the ranks of the items, is put among the others by the
+// masks of the groups. A level's bits begin where those of the one before end, so that it goes level by level, for as
+// many groups as fit into local memory: a chunk.
 #ifndef PLANES_H
 #define PLANES_H
 
@@ -18,7 +18,7 @@
 #define PLANES_CHUNK ((size_t)64)
 #define PLANES_MOST_LEVELS 12
 
-/// The functions of a level that are worth a call of their own in no place.
+/// For functions of a level that are parts of one loop, or made for the width of a value.
 #define PLANES_INLINE PLANES_TARGET static inline __attribute__((always_inline))
 
 /// Before the loops over groups of a few instructions each: a tenth faster.

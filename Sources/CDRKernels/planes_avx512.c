@@ -128,7 +128,8 @@ PLANES_TARGET static inline void rank_group(const cdr_planes_table *table, const
                                             const uint8_t *bases, uint64_t valid, planes_chunk *chunk, size_t group,
                                             uint8_t *fractions) {
     // Even and odd bytes of the values, rotated: fractions with signs, and exponents.
-    const __m512i evens = _mm512_setr_epi64(EVENS(0), EVENS(1), EVENS(2), EVENS(3), EVENS(4), EVENS(5), EVENS(6), EVENS(7));
+    const __m512i evens = _mm512_setr_epi64(EVENS(0), EVENS(1), EVENS(2), EVENS(3), EVENS(4), EVENS(5), EVENS(6),
+                                            EVENS(7));
     __m512i low = load(values), high = load(values + 64);
     low = _mm512_shldi_epi16(low, low, 1);
     high = _mm512_shldi_epi16(high, high, 1);

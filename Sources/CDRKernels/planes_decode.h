@@ -59,8 +59,8 @@ PLANES_INLINE size_t spread_level(const planes_unit *unit, planes_work *work, si
     return start;
 }
 
-/// The items of a chunk, and their masks. If the chunk is the whole unit, a level begins where the one before ends; else
-/// cdr_planes_scan has found it. No bit is read from behind a level's limit, even if the unit has changed since.
+/// The items of a chunk, and their masks. If the chunk is the whole unit, a level begins where the one before ends;
+/// else cdr_planes_scan has found it. No bit is read from behind a level's limit, even if the unit has changed since.
 /// Returns 0, or 1 if the unit is corrupt.
 PLANES_INLINE int read_levels(planes_unit *unit, planes_work *work, size_t first, size_t groups, int is_whole) {
     size_t level_count = unit->table->level_count;

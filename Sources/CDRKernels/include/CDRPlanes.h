@@ -1,7 +1,8 @@
 // Exponent planes: the encodings fast and balanced of bfloat16 values. Spec: FORMAT.md section 6.4.
 //
 // Values are bit patterns in the machine's order of bytes; nothing has to be aligned. Source and target may not
-// overlap. Every level (CDRFloat.h) gives the same bytes, values and verdicts.
+// overlap. Every level (CDRFloat.h) gives the same bytes, values and verdicts. Here AVX2 takes BMI2 too, and AVX-512
+// also VBMI, VBMI2 and GFNI; where a processor lacks them, the level below runs.
 #ifndef CDRPLANES_H
 #define CDRPLANES_H
 
@@ -20,7 +21,7 @@ typedef struct {
     uint32_t plane_count, level_count;
     size_t base_count;
     uint8_t offsets[16];   // of the ranks, 0 behind the last
-    uint8_t ranks[256];    // by (exponent - base) mod 256: the least rank; plane and level count give that of exceptions
+    uint8_t ranks[256];    // by (exponent - base) mod 256: the least rank, or the number of ranks
     const uint8_t *bases;  // base i mod base_count at i, base_count + CDR_PLANES_SLACK of them
 } cdr_planes_table;
 
