@@ -31,6 +31,17 @@ PLANES_INLINE void store_values(__m512i exponents, __m512i fractions, uint8_t *t
     }
 }
 
+/// - rest: how many of the values the target has room for, if fewer than all.
+PLANES_INLINE void store_group(__m512i exponents, __m512i fractions, uint8_t *target, size_t width, size_t rest) {
+    if (rest >= PLANES_GROUP) {
+        store_values(exponents, fractions, target, width);
+        return;
+    }
+    uint8_t spill[PLANES_GROUP * 4];
+    store_values(exponents, fractions, spill, width);
+    memcpy(target, spill, width * rest);
+}
+
 /// Ranks of eight words of 64, from their bit planes, to be taken one after the other.
 typedef struct {
     __m512i lower[2], upper[2], picked;
@@ -76,14 +87,15 @@ PLANES_INLINE void rank_items(planes_work *work, size_t level_count) {
     }
 }
 
-PLANES_INLINE void emit(const planes_unit *unit, planes_work *work, size_t first, size_t count, uint8_t *target,
-                        size_t width) {
+/// - has_levels: a constant, so that the loop is made for either.
+PLANES_INLINE void emit_groups(const planes_unit *unit, planes_work *work, size_t first, size_t count,
+                               uint8_t *target, size_t width, int has_levels) {
     const cdr_planes_table *table = unit->table;
     const uint8_t *fractions = unit->fractions + PLANES_GROUP * first, *exceptions = work->exceptions;
     const __m512i offsets = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table->offsets));
     const __m512i most = _mm512_set1_epi8((char)(3 + table->level_count)), zero = _mm512_setzero_si512();
     size_t base = unit->base_index, step = PLANES_GROUP % table->base_count, stride = 8 * unit->group_count;
-    if (table->level_count) rank_items(work, table->level_count);
+    if (has_levels) rank_items(work, table->level_count);
     for (size_t i = 0; PLANES_GROUP * i < count; i += 8) {
         // Loads of planes may reach behind the chunk, into other parts of the unit and what is readable behind it.
         const uint8_t *planes = unit->planes + 8 * (first + i);
@@ -92,7 +104,7 @@ PLANES_INLINE void emit(const planes_unit *unit, planes_work *work, size_t first
         for (size_t g = i; g < i + 8 && PLANES_GROUP * g < count; g++) {
             __m512i ranks = next_ranks(&words, g % 2);
             uint64_t mask = work->groups[g];
-            if (table->level_count) {
+            if (has_levels) {
                 ranks = _mm512_mask_expand_epi8(ranks, mask, load(work->ranks + work->first_items[g]));
                 mask = _mm512_mask_cmpeq_epi8_mask(mask, ranks, most);
             }
@@ -101,16 +113,18 @@ PLANES_INLINE void emit(const planes_unit *unit, planes_work *work, size_t first
             exceptions += __builtin_popcountll(mask);
             base += step;
             if (base >= table->base_count) base -= table->base_count;
-            size_t at = PLANES_GROUP * g, rest = count - at;
-            if (rest >= PLANES_GROUP) {
-                store_values(exponents, load(fractions + at), target + width * at, width);
-            } else {
-                uint8_t spill[PLANES_GROUP * 4];
-                store_values(exponents, load(fractions + at), spill, width);
-                memcpy(target + width * at, spill, width * rest);
-            }
+            size_t at = PLANES_GROUP * g;
+            store_group(exponents, load(fractions + at), target + width * at, width, count - at);
         }
     }
+}
+
+PLANES_INLINE void emit(const planes_unit *unit, planes_work *work, size_t first, size_t count, uint8_t *target,
+                        size_t width) {
+    if (unit->table->level_count)
+        emit_groups(unit, work, first, count, target, width, 1);
+    else
+        emit_groups(unit, work, first, count, target, width, 0);
 }
 
 /// The exponents' ranks: of 256 numbers, each half of the table is a lookup in two registers.
