@@ -66,38 +66,40 @@ void archive_choose(const archive_table *kernels, const cdr_archive_model *model
 
 // MARK: - Encoding
 
-/// The memory of an encoder: the heads of the cells, the raw bits, the sums, the symbols, and the words, which end where
-/// the memory ends.
+/// Where the parts of an encoder's memory begin.
 typedef struct {
-    uint8_t *heads, *raw;
-    int32_t *sums;
-    uint16_t *symbols;
-    uint8_t *words, *words_end;
-} encoder;
+    size_t raw, sums, symbols, words, byte_count;
+} encoder_layout;
 
-static encoder encoder_in(void *memory, size_t dims, size_t cells, size_t *byte_count) {
+static encoder_layout layout_of(size_t dims, size_t cells) {
     size_t padded = archive_padded(dims);
-    uint8_t *at = memory;
-    encoder e;
-    e.heads = at;
-    e.raw = at += archive_align(2 * cells);
-    at += archive_align(cells * archive_raw_byte_count(dims) + 64);
-    e.sums = (int32_t *)at;
-    at += archive_align(padded * sizeof(int32_t));
-    e.symbols = (uint16_t *)at;
-    at += archive_align(cells * padded * sizeof(uint16_t));
+    encoder_layout layout = {0};
+    layout.raw = archive_align(2 * cells);
+    layout.sums = layout.raw + archive_align(cells * archive_raw_byte_count(dims));
+    layout.symbols = layout.sums + archive_align(padded * sizeof(int32_t));
+    layout.words = layout.symbols + archive_align(cells * padded * sizeof(uint16_t));
     // A cell is begun only while there are fewer words than plain bytes, and adds at most 4 bytes a value. Kernels may
     // write a little in front of their words.
-    at += archive_align(2 * cells * dims + 4 * dims + 64);
-    e.words = e.words_end = at;
-    *byte_count = (size_t)(at - (uint8_t *)memory);
-    return e;
+    layout.byte_count = layout.words + archive_align(2 * cells * dims + 4 * dims + 64);
+    return layout;
 }
 
 size_t cdr_archive_encoding_byte_count(size_t dims, size_t cell_count) {
-    size_t byte_count;
-    encoder_in((void *)64, dims, cell_count, &byte_count);
-    return byte_count;
+    return layout_of(dims, cell_count).byte_count;
+}
+
+typedef struct {
+    uint8_t *heads, *raw;  // of the cells; of the coded cells
+    int32_t *sums;
+    uint16_t *symbols;           // of the coded cells, padded
+    uint8_t *words, *words_end;  // the words grow downwards
+} encoder;
+
+static encoder encoder_in(uint8_t *memory, size_t dims, size_t cells) {
+    encoder_layout layout = layout_of(dims, cells);
+    uint8_t *end = memory + layout.byte_count;
+    return (encoder){memory, memory + layout.raw, (int32_t *)(memory + layout.sums),
+                     (uint16_t *)(memory + layout.symbols), end, end};
 }
 
 /// The low 5 bits of four values.
@@ -179,8 +181,8 @@ static void hide(const uint8_t *bytes, size_t byte_count, uint32_t *states) {
 size_t cdr_archive_encode(const cdr_archive_model *model, const void *values, size_t row_count, size_t variant_count,
                           void *stored, void *memory) {
     const archive_table *kernels = archive_kernels();
-    size_t cells = row_count * variant_count, plain_count = 2 * cells * model->dims, unused;
-    encoder e = encoder_in(memory, model->dims, cells, &unused);
+    size_t cells = row_count * variant_count, plain_count = 2 * cells * model->dims;
+    encoder e = encoder_in(memory, model->dims, cells);
     uint8_t *at = stored;
     size_t coded = classify_cells(model, kernels, values, row_count, variant_count, &e);
     size_t head_count = 2 * cells;
