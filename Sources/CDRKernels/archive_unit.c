@@ -41,7 +41,8 @@ static uint32_t best_weight(const archive_moments *m) {
     return weight < 255 ? (uint32_t)weight : 255;
 }
 
-/// The class in which the mean square of what a weight leaves is nearest to the model's, in octaves.
+/// The class of a cell: the octave of the mean square of what a weight leaves, in the scales of the model. These are
+/// trained with the same rule, so that it matters little how it rounds.
 static uint32_t best_class(const archive_moments *m, uint32_t weight, size_t dims) {
     int64_t largest = m->yy > m->mm ? m->yy : m->mm;
     int shift = floor_log2((uint64_t)largest) - 44;
@@ -50,8 +51,8 @@ static uint32_t best_class(const archive_moments *m, uint32_t weight, size_t dim
     int64_t rest = (m->yy >> shift) * 4096 - 128 * w * (m->ym >> shift) + w * w * (m->mm >> shift);
     uint64_t mean = rest > 0 ? (uint64_t)rest / dims : 0;
     if (mean == 0) return 0;
-    // The squares are in 64ths of a 64th. Rounds down from 1.5 times: from about the octave's middle.
-    int class = CLASS_BASE + floor_log2(mean + mean / 2) + shift - 24;
+    // The squares are in 64ths of a 64th.
+    int class = CLASS_BASE + floor_log2(mean) + shift - 24;
     return (uint32_t)(class < 0 ? 0 : class < CLASS_COUNT ? class : CLASS_COUNT - 1);
 }
 
