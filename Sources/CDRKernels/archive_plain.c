@@ -16,31 +16,33 @@ static uint32_t word_at(const uint8_t *words) {
     return word;
 }
 
-static uint32_t raw_at(const uint8_t *raw, size_t i) {
-    size_t bit = i * RAW_BITS;
-    return (raw[bit / 8] | (uint32_t)raw[bit / 8 + 1] << 8) >> bit % 8 & 31;
+/// The raw bits of 8 values. Reads 8 bytes.
+static void take_raw(const uint8_t *raw, uint32_t *bits) {
+    uint64_t block;
+    memcpy(&block, raw, 8);
+    for (size_t j = 0; j < 8; j++) bits[j] = (uint32_t)(block >> RAW_BITS * j) & 31;
 }
 
-/// The entry of a value, whose lane goes on to the next. Null if there is no word left for it.
-static const uint8_t *next_entry(uint32_t *state, const uint32_t *decoding, const uint8_t *words, const uint8_t *end,
-                                 uint32_t *entry) {
-    *entry = decoding[*state & (FREQUENCY_SUM - 1)];
-    uint32_t frequency = *entry >> ENTRY_FREQUENCY & (FREQUENCY_SUM - 1);
-    *state = frequency * (*state >> FREQUENCY_BITS) + (*entry & (FREQUENCY_SUM - 1));
-    if (*state >= STATE_MINIMUM) return words;
-    if (end - words < 2) return NULL;
-    *state = *state << 16 | word_at(words);
-    return words + 2;
+/// The entry of a value, whose lane goes on to the next. Whether it takes a word can't be foreseen: there is no branch.
+/// A word past the end is read from the slack, and found out when the group is done.
+static uint32_t next_entry(uint32_t *state, const uint32_t *slots, const uint8_t **words) {
+    uint32_t entry = slots[*state & (FREQUENCY_SUM - 1)];
+    uint32_t frequency = entry >> ENTRY_FREQUENCY & (FREQUENCY_SUM - 1);
+    uint32_t next = frequency * (*state >> FREQUENCY_BITS) + (entry & (FREQUENCY_SUM - 1));
+    uint32_t refilled = next << 16 | word_at(*words);
+    *words += 2 * (next < STATE_MINIMUM);
+    *state = next < STATE_MINIMUM ? refilled : next;
+    return entry;
 }
 
 /// What is known of a group before its symbols are decoded, and then of its values.
 typedef struct {
     int32_t predictions[GROUP];
-    uint32_t contexts[GROUP], bases[GROUP], entries[GROUP], uppers[GROUP];
+    uint32_t contexts[GROUP], bases[GROUP], entries[GROUP], uppers[GROUP], raws[GROUP];
 } group;
 
 /// Loops over whole groups, padding included, are left to the compiler to make vectors of.
-static void forecast(group *g, const archive_cell *cell, size_t first) {
+static void forecast(group *restrict g, const archive_cell *cell, size_t first) {
     const cdr_archive_model *model = cell->model;
     for (size_t j = 0; j < GROUP; j++) {
         size_t i = first + j;
@@ -51,13 +53,16 @@ static void forecast(group *g, const archive_cell *cell, size_t first) {
     }
 }
 
-/// The upper 11 bits of values, as their entries say.
-static void find_uppers(group *g) {
+/// The upper 11 bits of values, as their entries say. Returns whether there are escapes.
+static int find_uppers(group *restrict g) {
+    uint32_t escapes = 0;
     for (size_t j = 0; j < GROUP; j++) {
         uint32_t exponent = (g->bases[j] + (g->entries[j] >> 24 & 15)) & 255;
         uint32_t sign = g->entries[j] >> 31 ^ (uint32_t)g->predictions[j] >> 31;
         g->uppers[j] = sign << 10 | exponent << 2 | (g->entries[j] >> 22 & 3);
+        escapes |= (g->entries[j] & ENTRY_EXPONENT) == 0;
     }
+    return escapes != 0;
 }
 
 /// Replaces escapes. Returns null if one isn't in the words or has bits that no value has.
@@ -71,56 +76,69 @@ static const uint8_t *take_escapes(group *g, size_t count, const uint8_t *words,
     return words;
 }
 
+/// Writes the values, and adds them to the sums.
+static void finish(group *restrict g, const archive_cell *cell, size_t first, size_t count, const uint8_t *raw,
+                   uint8_t *values) {
+    const float *units = cell->model->units + first;
+    const int16_t *means = cell->model->means + first;
+    int32_t *restrict sums = cell->sums + first;
+    uint16_t found[GROUP];
+    take_raw(raw, g->raws);
+    take_raw(raw + RAW_BITS, g->raws + 8);
+    for (size_t j = 0; j < GROUP; j++) {
+        uint32_t value = g->uppers[j] << RAW_BITS | g->raws[j];
+        found[j] = (uint16_t)value;
+        sums[j] = archive_add(sums[j], archive_difference(value, units[j], means[j]));
+    }
+    memcpy(values, found, 2 * count);
+}
+
 const uint8_t *archive_decode_plain(const archive_cell *cell, uint32_t *states, const uint8_t *raw,
                                     const uint8_t *words, const uint8_t *end, uint8_t *values) {
     const cdr_archive_model *model = cell->model;
+    group g = {0};
     for (size_t first = 0; first < model->dims; first += GROUP) {
-        group g = {0};
         size_t count = model->dims - first < GROUP ? model->dims - first : GROUP;
         uint32_t *lanes = states + first % model->lane_count;
         forecast(&g, cell, first);
         for (size_t j = 0; j < count; j++) {
             const uint32_t *slots = model->decoding + (g.contexts[j] << FREQUENCY_BITS);
-            words = next_entry(&lanes[j], slots, words, end, &g.entries[j]);
-            if (!words) return NULL;
+            g.entries[j] = next_entry(&lanes[j], slots, &words);
         }
-        find_uppers(&g);
-        words = take_escapes(&g, count, words, end);
+        if (words > end) return NULL;
+        if (find_uppers(&g)) words = take_escapes(&g, count, words, end);
         if (!words) return NULL;
-        for (size_t j = 0; j < count; j++) {
-            size_t i = first + j;
-            uint16_t value = (uint16_t)(g.uppers[j] << RAW_BITS | raw_at(raw, i));
-            memcpy(values + 2 * i, &value, 2);
-            int32_t difference = archive_difference(value, model->units[i], model->means[i]);
-            cell->sums[i] = archive_add(cell->sums[i], difference);
-        }
+        finish(&g, cell, first, count, raw + first / 8 * RAW_BITS, values + 2 * first);
     }
     return words;
 }
 
-static uint8_t *put_word(uint8_t *words, uint32_t word) {
+/// Puts a word in front of the others if `is_one`. Writes there in any case.
+static uint8_t *put_word(uint8_t *words, uint32_t word, int is_one) {
     uint16_t low = (uint16_t)word;
     memcpy(words - 2, &low, 2);
-    return words - 2;
+    return words - 2 * is_one;
 }
 
 uint8_t *archive_encode_plain(const cdr_archive_model *model, uint32_t *states, const uint16_t *symbols,
                               const uint8_t *values, uint8_t *words) {
     for (size_t first = model->padded; first > 0;) {
         first -= GROUP;
+        uint32_t entries[GROUP], escapes = 0;
         size_t count = model->dims - first < GROUP ? model->dims - first : GROUP;
         uint32_t *lanes = states + first % model->lane_count;
-        for (size_t j = count; j-- > 0;)
-            if (model->encoding[symbols[first + j]] & ENTRY_ESCAPE)
-                words = put_word(words, archive_value(values, first + j) >> RAW_BITS);
+        for (size_t j = 0; j < count; j++) {
+            entries[j] = model->encoding[symbols[first + j]];
+            escapes |= entries[j] & ENTRY_ESCAPE;
+        }
+        for (size_t j = escapes ? count : 0; j-- > 0;)
+            words = put_word(words, archive_value(values, first + j) >> RAW_BITS, (entries[j] & ENTRY_ESCAPE) != 0);
         for (size_t j = count; j-- > 0;) {
-            uint32_t entry = model->encoding[symbols[first + j]];
-            uint32_t frequency = entry & (FREQUENCY_SUM - 1), state = lanes[j];
-            if (state >= frequency << (32 - FREQUENCY_BITS)) {
-                words = put_word(words, state);
-                state >>= 16;
-            }
-            lanes[j] = (state / frequency << FREQUENCY_BITS) + state % frequency + (entry >> 16);
+            uint32_t frequency = entries[j] & (FREQUENCY_SUM - 1), state = lanes[j];
+            int is_large = state >= frequency << (32 - FREQUENCY_BITS);
+            words = put_word(words, state, is_large);
+            state >>= 16 * is_large;
+            lanes[j] = (state / frequency << FREQUENCY_BITS) + state % frequency + (entries[j] >> 16);
         }
     }
     return words;
