@@ -139,19 +139,18 @@ struct ArchiveRows {
     }
 }
 
-/// Here, since these choose the level too, and one suite alone may.
-extension FloatKernelTests {
+@Suite struct ArchiveKernelTests {
     /// What every level makes, which must be the same.
     private func atEveryLevel<Result: Equatable>(_ about: String, _ body: () throws -> Result) rethrows -> Result {
-        defer { _ = cdr_level_force(CDR_LEVEL_BEST) }
-        _ = cdr_level_force(CDR_LEVEL_PLAIN)
-        let first = try body()
-        for level in Self.levels {
-            #expect(cdr_level_force(level) == 1)
-            let found = try body()
-            if found != first { Issue.record("level \(level.rawValue) differs: \(about)") }
+        try KernelLevels.exclusively {
+            _ = cdr_level_force(CDR_LEVEL_PLAIN)
+            let first = try body()
+            try KernelLevels.forEach { level in
+                let found = try body()
+                if found != first { Issue.record("level \(level.rawValue) differs: \(about)") }
+            }
+            return first
         }
-        return first
     }
 
     private static let shapes: [(rows: Int, variants: Int, dims: Int, lanes: UInt32)] = [

@@ -3,8 +3,7 @@ import DRShardFormat
 import TestSupport
 import Testing
 
-/// In the suite that chooses the level of the kernels.
-extension FloatKernelTests {
+@Suite struct PlaneKernelTests {
     /// Like a row of an embedding: about normal, by the sum of four uniform numbers. One in `rarity` has any bits.
     private func embedding(_ count: Int, rarity: Int = 500, using random: inout SeededGenerator) -> [UInt16] {
         (0..<count).map { _ in
@@ -32,16 +31,14 @@ extension FloatKernelTests {
         var expected: [UInt8]? = reference.encode(values)
         #expect(reference.decode(expected!, count: values.count) == values)
         if expected!.count >= 2 * values.count { expected = nil }
-        for level in Self.levels {
-            #expect(cdr_level_force(level) == 1)
+        KernelLevels.forEach { level in
             let place = "level \(level.rawValue), \(values.count) values, cells of \(cellValues)"
             #expect(kernels.encode(values) == expected, "encoded at \(place)")
-            guard let stored = expected else { continue }
+            guard let stored = expected else { return }
             #expect(kernels.decode(stored, count: values.count) == values, "decoded at \(place)")
             let widened = values.map { UInt32($0) << 16 }
             #expect(kernels.decodeF32(stored, count: values.count) == widened, "decoded to float32 at \(place)")
         }
-        _ = cdr_level_force(CDR_LEVEL_BEST)
     }
 
     @Test func planesOfEveryCountAreAsTheReference() throws {
@@ -83,25 +80,17 @@ extension FloatKernelTests {
             let table = reference(planes: planes, levels: levels)
             let kernels = try #require(PlaneKernels(payload: table.payload, cellValues: 1536))
             let stored = try #require(kernels.encode(values))
-            forEachPlaneLevel { level in
+            KernelLevels.forEach { level in
                 #expect(kernels.encode(values) == stored, "level \(level.rawValue)")
                 #expect(kernels.decode(stored, count: values.count) == values, "level \(level.rawValue)")
             }
         }
     }
 
-    private func forEachPlaneLevel(_ body: (cdr_level) throws -> Void) rethrows {
-        defer { _ = cdr_level_force(CDR_LEVEL_BEST) }
-        for level in Self.levels {
-            #expect(cdr_level_force(level) == 1)
-            try body(level)
-        }
-    }
-
     @Test func planesThatWouldNotShrinkAreRefused() throws {
         let kernels = try #require(
             PlaneKernels(payload: reference(planes: 2, levels: 12).payload, cellValues: 1))
-        forEachPlaneLevel { _ in
+        KernelLevels.forEach { _ in
             #expect(kernels.encode([0x3F80]) == nil)
             #expect(kernels.encode([]) == nil)
             #expect(kernels.encode([UInt16](repeating: 0x7F80, count: 1536)) == nil)
@@ -126,7 +115,7 @@ extension FloatKernelTests {
                 table.encode(embedding(count, rarity: 50, using: &random)), count, round, using: &random)
             let expected = table.decode(stored, count: count)
             verdicts[expected == nil ? 1 : 0] += 1
-            forEachPlaneLevel { level in
+            KernelLevels.forEach { level in
                 let place = "round \(round), level \(level.rawValue)"
                 #expect(kernels.decode(stored, count: count) == expected, "\(place)")
                 #expect(kernels.decodeF32(stored, count: count) == expected?.map { UInt32($0) << 16 }, "\(place)")
