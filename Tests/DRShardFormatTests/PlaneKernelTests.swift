@@ -65,6 +65,22 @@ import Testing
         }
     }
 
+    /// Nearly all values of high ranks: groups with more bits in a level than one load or store has room for.
+    @Test func denseLevelsAreAsTheReference() throws {
+        var random = SeededGenerator(seed: 16)
+        let table = reference(planes: 2, levels: 12)
+        for count in [64, 200, 1536, 4500, 9000] {
+            for rarity in [8, 30, 200] {
+                let values = (0..<count).map { _ in
+                    let bits = random.next()
+                    let rank = bits >> 32 % UInt64(rarity) == 0 ? Int(bits >> 20 & 3) : 4 + Int(bits >> 20 & 1)
+                    return UInt16(120 &+ table.offsets[rank]) << 7 | UInt16(truncatingIfNeeded: bits) & 0x807F
+                }
+                try expectRoundTrip(values, table, cellValues: 1)
+            }
+        }
+    }
+
     /// All 65,536 patterns, each among seven ordinary values, so that the unit is smaller than its values.
     @Test func everyPatternComesBackFromPlanes() throws {
         var random = SeededGenerator(seed: 12)
