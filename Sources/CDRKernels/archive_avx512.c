@@ -144,7 +144,8 @@ INLINE const uint8_t *decode_cell(const archive_cell *cell, uint32_t *states, co
 #pragma clang loop unroll(full)
         for (size_t z = 0; z < lanes / GROUP; z++) {
             size_t at = i + GROUP * z;
-            if (!decode_group(&c, at, 0xffff, &state[z], raw + at / 8 * RAW_BITS, &words, end, values + 2 * at)) return NULL;
+            const uint8_t *bits = raw + at / 8 * RAW_BITS;
+            if (!decode_group(&c, at, 0xffff, &state[z], bits, &words, end, values + 2 * at)) return NULL;
         }
     }
 #pragma clang loop unroll(full)
@@ -152,7 +153,8 @@ INLINE const uint8_t *decode_cell(const archive_cell *cell, uint32_t *states, co
         size_t at = i + GROUP * z;
         if (at < dims) {
             __mmask16 active = dims - at >= GROUP ? 0xffff : (__mmask16)((1u << (dims - at)) - 1);
-            if (!decode_group(&c, at, active, &state[z], raw + at / 8 * RAW_BITS, &words, end, values + 2 * at)) return NULL;
+            const uint8_t *bits = raw + at / 8 * RAW_BITS;
+            if (!decode_group(&c, at, active, &state[z], bits, &words, end, values + 2 * at)) return NULL;
         }
         _mm512_storeu_si512(states + GROUP * z, state[z]);
     }
@@ -182,7 +184,8 @@ INLINE __m512i quotients(__m512i state, __m512i frequency) {
 INLINE uint8_t *put_words(uint8_t *words, __mmask16 chosen, __m512i lanes) {
     unsigned count = (unsigned)__builtin_popcount(chosen);
     words -= 2 * count;
-    _mm512_mask_cvtepi32_storeu_epi16(words, (__mmask16)((1u << count) - 1), _mm512_maskz_compress_epi32(chosen, lanes));
+    __mmask16 taken = (__mmask16)((1u << count) - 1);
+    _mm512_mask_cvtepi32_storeu_epi16(words, taken, _mm512_maskz_compress_epi32(chosen, lanes));
     return words;
 }
 

@@ -20,7 +20,8 @@ cdr_archive_model *archive_lay_out(void *memory, size_t dims) {
     cdr_archive_model *model = memory;
     uint8_t *at = memory;
     size_t padded = archive_padded(dims), halves = archive_align(padded * sizeof(int16_t));
-    memset(at, 0, cdr_archive_model_byte_count(dims) - sizeof(uint32_t) * CONTEXT_COUNT * (FREQUENCY_SUM + SYMBOL_COUNT));
+    size_t tables = sizeof(uint32_t) * CONTEXT_COUNT * (FREQUENCY_SUM + SYMBOL_COUNT);
+    memset(at, 0, cdr_archive_model_byte_count(dims) - tables);
     model->dims = dims;
     model->padded = padded;
     model->units = (float *)(at += archive_align(sizeof(cdr_archive_model)));

@@ -30,7 +30,7 @@ enum {
 enum { ENTRY_FREQUENCY = 11, ENTRY_SYMBOL = 22, ENTRY_EXPONENT = 0x0f000000, ENTRY_ESCAPE = 0x8000 };
 
 struct cdr_archive_model {
-    uint64_t ranks[256];  // for a mask of 8 bits: in byte i, how many bits below bit i are set; for levels that can't expand
+    uint64_t ranks[256];  // in byte i of a mask's entry, how many bits of the mask below bit i are set: to expand with
     size_t dims;
     size_t padded;        // dims, rounded up to whole groups
     uint32_t lane_count;
@@ -38,7 +38,7 @@ struct cdr_archive_model {
     int16_t *means;       // in fixed point
     int16_t *scales[2];   // of the differences from a prediction, in half octaves: of first cells, of later ones
     uint32_t *decoding;   // [context][slot]
-    uint32_t *encoding;   // [context][symbol]: first slot << 16 | ENTRY_ESCAPE | frequency; the escape's, if it has none
+    uint32_t *encoding;   // [context][symbol]: begin << 16 | ENTRY_ESCAPE | frequency; the escape's if it has none
 };
 
 /// A cell that is coded, for the kernels.
@@ -50,7 +50,7 @@ typedef struct {
     int32_t shift;     // added to the scales
 } archive_cell;
 
-/// What a cell's weight and class are chosen from: y is a value's difference from the mean, m the one of the cells before.
+/// What weight and class are chosen from: y is a value's difference from its mean, m that of the cells before.
 typedef struct {
     int64_t ym, mm, yy;
 } archive_moments;
@@ -60,7 +60,7 @@ typedef struct {
     const uint8_t *(*decode)(const archive_cell *cell, uint32_t *states, const uint8_t *raw, const uint8_t *words,
                              const uint8_t *end, uint8_t *values);
     void (*measure)(const archive_cell *cell, const uint8_t *values, archive_moments *moments);
-    /// Writes context * SYMBOL_COUNT + symbol of each value, with a frequency or without, and adds the cell to the sums.
+    /// Writes context * SYMBOL_COUNT + symbol of each value, whatever its frequency; adds the cell to the sums.
     void (*classify)(const archive_cell *cell, const uint8_t *values, uint16_t *symbols);
     /// Puts the cell's words in front of `words`, and returns where they begin. At most 4 bytes a value.
     uint8_t *(*encode)(const cdr_archive_model *model, uint32_t *states, const uint16_t *symbols, const uint8_t *values,
@@ -90,7 +90,8 @@ const archive_table *archive_kernels(void);
 /// The parts of a model, one behind the other; zeros, but for the tables, which are not written.
 cdr_archive_model *archive_lay_out(void *memory, size_t dims);
 /// The numbers of a cell for the kernels. `before` is how many cells of the row were coded before it.
-archive_cell archive_cell_of(const cdr_archive_model *model, int32_t *sums, size_t before, uint32_t weight, uint32_t class);
+archive_cell archive_cell_of(const cdr_archive_model *model, int32_t *sums, size_t before, uint32_t weight,
+                             uint32_t class);
 /// Chooses weight and class of a cell.
 void archive_choose(const archive_table *kernels, const cdr_archive_model *model, int32_t *sums, size_t before,
                     const uint8_t *values, uint32_t *weight, uint32_t *class);

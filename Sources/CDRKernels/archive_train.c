@@ -1,8 +1,8 @@
 // Training a model of the encoding "archive" on a sample of rows.
 //
-// The sample is measured with the arithmetic of the coder itself: first means and scales of the values in float64, then,
-// twice, the scales of what the predictions leave, then the symbols in each context. Sums of float64 are taken in a
-// stated order, without fused operations, so that every machine makes the same model.
+// First means and scales of the values are found in float64; then, with the arithmetic of the coder, twice, the scales
+// of what the predictions leave, and the symbols in each context. Sums of float64 are taken in the order of the rows,
+// without fused operations, so that every machine makes the same model.
 #include "archive_arithmetic.h"
 #include <math.h>
 

@@ -2,7 +2,7 @@
 // coder of 16 to 64 lanes stores how each value differs. Spec: FORMAT.md section 6.5.
 //
 // A model is trained on a sample of rows, stored as the payload of an auxiliary page, and prepared from such a payload
-// for use. Every level of the kernels (CDRFloat.h) gives the same bytes and the same verdicts; arm64 runs the plain one.
+// for use. Every level of the kernels (CDRFloat.h) gives the same bytes and verdicts; arm64 runs the plain one.
 // Nothing here allocates: the caller gives memory of the sizes that the functions below return, aligned to 64 bytes.
 // Values are bf16 bit patterns, [row][variant][dimension], in the machine's order of bytes, at any alignment.
 #ifndef CDRARCHIVE_H
@@ -26,8 +26,8 @@ enum {
 
 /// Bytes of memory for a prepared model.
 size_t cdr_archive_model_byte_count(size_t dims);
-/// Checks a payload as the format demands, and prepares it. Returns 0 if it is a model for cells of `dims` values, 1 if it
-/// is corrupt, 2 if it has something that this version doesn't know.
+/// Checks a payload as the format demands, and prepares it. Returns 0 if it is a model for cells of `dims` values, 1 if
+/// it is corrupt, 2 if it has something that this version doesn't know.
 int cdr_archive_prepare(const void *payload, size_t byte_count, size_t dims, cdr_archive_model *model);
 /// The lanes of a prepared model: 16, 32 or 64.
 uint32_t cdr_archive_lane_count(const cdr_archive_model *model);
@@ -36,7 +36,7 @@ uint32_t cdr_archive_lane_count(const cdr_archive_model *model);
 size_t cdr_archive_payload_bound(size_t dims);
 /// Bytes of memory to train with.
 size_t cdr_archive_training_byte_count(size_t dims);
-/// Trains a model on a sample: the same rows give the same bytes on every machine. A cell of zeros counts as absent.
+/// Trains a model on a sample. The same rows give the same bytes on every machine. A cell of zeros counts as absent.
 /// - lane_count: 16, 32 or 64. A lane costs 2 bytes a unit. Measured with AVX-512, 16 have two thirds of the speed of 32,
 ///   and 64 none that 32 haven't.
 /// - payload: room for cdr_archive_payload_bound. Returns how many bytes it has.
