@@ -37,8 +37,8 @@ size_t cdr_archive_payload_bound(size_t dims);
 /// Bytes of memory to train with.
 size_t cdr_archive_training_byte_count(size_t dims);
 /// Trains a model on a sample. The same rows give the same bytes on every machine. A cell of zeros counts as absent.
-/// - lane_count: 16, 32 or 64. A lane costs 2 bytes a unit. Measured with AVX-512, 16 have two thirds of the speed of 32,
-///   and 64 none that 32 haven't.
+/// - lane_count: 16, 32 or 64. A lane costs 2 bytes a unit. Measured with AVX-512, 16 have two thirds of the speed of
+///   32, and 64 gain nothing.
 /// - payload: room for cdr_archive_payload_bound. Returns how many bytes it has.
 size_t cdr_archive_train(const void *rows, size_t row_count, size_t variant_count, size_t dims, uint32_t lane_count,
                          void *payload, void *memory);
