@@ -13,34 +13,20 @@ typedef struct {
     unsigned element, width;
 } cdr_token_plain;
 
-static uint64_t varint(const uint8_t **at) {
-    uint64_t n = 0;
-    for (unsigned shift = 0;; shift += 7) {
-        uint8_t byte = *(*at)++;
-        n |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) return n;
-    }
-}
-
 /// Checks plain bytes, and finds how wide the largest count is.
 static int open_plain(cdr_token_plain *plain, size_t count) {
-    const uint8_t *at = plain->counts, *end = at + count;
-    uint64_t bytes = 0, most = 0;
+    plain->values = cdr_plain_values(plain->counts, count, plain->cells);
+    if (!plain->values) return 0;
+    uint64_t all = 0;
+    const uint8_t *at = plain->counts;
     for (size_t cell = 0; cell < plain->cells; cell++) {
-        const uint8_t *first = at;
-        while (at < end && at - first < 4 && *at >= 128) at++;
-        if (at == end || *at >= 128 + (at - first < 4) * 128 || (at != first && *at == 0)) return 0;
-        at = first;
-        uint64_t n = varint(&at);
-        if (n % plain->element != 0 || n >= (uint64_t)1 << 32) return 0;
-        bytes += n;
-        if (n > most) most = n;
+        uint64_t n = cdr_take_varint(&at);
+        if (n % plain->element != 0) return 0;
+        all |= n / plain->element;
+        plain->token_count += n / plain->element;
     }
-    most /= plain->element;
-    plain->values = at;
-    plain->token_count = (size_t)(bytes / plain->element);
-    plain->width = most ? 64 - (unsigned)__builtin_clzll(most) : 0;
-    return bytes == (uint64_t)(end - at) && plain->width <= 30;
+    plain->width = all ? 64 - (unsigned)__builtin_clzll(all) : 0;
+    return plain->width <= 30;
 }
 
 typedef struct {
@@ -56,12 +42,6 @@ CDR_INLINE cdr_token_code code(const uint16_t *ranks, const cdr_token_plain *pla
     if (rank >= CDR_TOKENS_IDS) return (cdr_token_code){value, 3};
     if (rank < 16) return (cdr_token_code){rank, 0};
     return rank < 272 ? (cdr_token_code){rank - 16, 1} : (cdr_token_code){rank - 272, 2};
-}
-
-/// Sets bits of a target that is zero there.
-CDR_INLINE void put(uint8_t *target, uint64_t at, uint64_t value) {
-    uint8_t *byte = target + (at >> 3);
-    for (value <<= at & 7; value; value >>= 8) *byte++ |= (uint8_t)value;
 }
 
 size_t cdr_tokens_encode(const uint16_t ranks[65536], unsigned element, const void *plain_bytes, size_t plain_count,
@@ -83,14 +63,14 @@ size_t cdr_tokens_encode(const uint16_t ranks[65536], unsigned element, const vo
     memset(stored, 0, size);
     stored[0] = (uint8_t)plain.width;
     const uint8_t *count = plain.counts;
-    for (size_t cell = 0; cell < cells; cell++) put(bits, (uint64_t)cell * plain.width, varint(&count) / element);
+    for (size_t cell = 0; cell < cells; cell++) cdr_put_bits(bits, (uint64_t)cell * plain.width, cdr_take_varint(&count) / element);
     unsigned levels = element == 2 ? 3 : 4;
     for (size_t i = 0; i < plain.token_count; i++) {
         cdr_token_code token = code(ranks, &plain, i);
-        for (unsigned k = 0; k < levels && k <= token.class; k++) put(bits, at.level[k]++, k < token.class);
+        for (unsigned k = 0; k < levels && k <= token.class; k++) cdr_put_bits(bits, at.level[k]++, k < token.class);
         for (unsigned k = 0; k < 4 && k <= token.class; k++, at.digit[k - 1] += 4)
-            put(bits, at.digit[k], token.number >> 4 * k & 15);
-        if (token.class == 4) put(bits, at.high, token.number >> 16), at.high += 16;
+            cdr_put_bits(bits, at.digit[k], token.number >> 4 * k & 15);
+        if (token.class == 4) cdr_put_bits(bits, at.high, token.number >> 16), at.high += 16;
     }
     return (size_t)size;
 }

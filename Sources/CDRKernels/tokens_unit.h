@@ -4,10 +4,7 @@
 #define TOKENS_UNIT_H
 
 #include "CDRKernels.h"
-#include <string.h>
-
-// Into the function of a level, so that this code is compiled for its instructions.
-#define CDR_INLINE static inline __attribute__((always_inline))
+#include "bits.h"
 
 enum { CDR_TOKENS_STEP = 16 };
 enum { CDR_STEP_RANK = 1, CDR_STEP_OUTSIDE = 2 };  // what a step found wrong
@@ -28,23 +25,6 @@ typedef struct {
 typedef unsigned cdr_token_step(const cdr_token_table *table, const cdr_token_unit *unit, cdr_token_cursor *at,
                                 unsigned n, uint32_t last, uint32_t *ids);
 
-CDR_INLINE uint64_t cdr_load64(const uint8_t *bytes) {
-    uint64_t word;
-    memcpy(&word, bytes, 8);
-    return word;
-}
-
-/// 57 bits and more from place `at`, with what follows.
-CDR_INLINE uint64_t cdr_bits57(const uint8_t *bits, uint64_t at) { return cdr_load64(bits + (at >> 3)) >> (at & 7); }
-
-/// 64 bits from place `at`.
-CDR_INLINE uint64_t cdr_bits64(const uint8_t *bits, uint64_t at) {
-    unsigned shift = at & 7;
-    return cdr_load64(bits + (at >> 3)) >> shift | (uint64_t)bits[(at >> 3) + 8] << 1 << (63 - shift);
-}
-
-CDR_INLINE uint64_t cdr_low_bits(unsigned n) { return n < 64 ? ((uint64_t)1 << n) - 1 : ~(uint64_t)0; }
-
 /// How many of `count` bits from place `at` are set.
 CDR_INLINE uint64_t cdr_ones(const uint8_t *bits, uint64_t at, uint64_t count) {
     uint64_t ones = 0;
@@ -55,10 +35,6 @@ CDR_INLINE uint64_t cdr_ones(const uint8_t *bits, uint64_t at, uint64_t count) {
 /// How many tokens a cell has.
 CDR_INLINE uint64_t cdr_token_count(const cdr_token_unit *unit, size_t cell) {
     return cdr_bits57(unit->bits, (uint64_t)cell * unit->width) & cdr_low_bits(unit->width);
-}
-
-CDR_INLINE unsigned cdr_varint_bytes(uint64_t n) {
-    return 1 + (n >> 7 != 0) + (n >> 14 != 0) + (n >> 21 != 0) + (n >> 28 != 0);
 }
 
 /// Reads the cells' counts: whether they make up the plain bytes.
@@ -119,12 +95,6 @@ CDR_INLINE void cdr_token_skip(const cdr_token_unit *unit, cdr_token_cursor *at,
 CDR_INLINE cdr_tokens_status cdr_token_verdict(unsigned wrong) {
     if (wrong & CDR_STEP_RANK) return CDR_TOKENS_CORRUPT;
     return wrong ? CDR_TOKENS_OUTSIDE : CDR_TOKENS_OK;
-}
-
-CDR_INLINE uint8_t *cdr_put_varint(uint8_t *target, uint64_t n) {
-    for (; n >= 128; n >>= 7) *target++ = (uint8_t)(n | 128);
-    *target++ = (uint8_t)n;
-    return target;
 }
 
 CDR_INLINE cdr_tokens_status cdr_token_decode(const cdr_token_table *table, const cdr_token_source *source,

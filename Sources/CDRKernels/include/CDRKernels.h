@@ -8,6 +8,7 @@
 
 #include "CDRArchive.h"
 #include "CDRFloat.h"
+#include "CDROperations.h"
 #include "CDRPlanes.h"
 #include "CDRTokens.h"
 
