@@ -11,10 +11,6 @@ internal import CDRKernels
     ///   - valueCount: elements of a cell of the column.
     /// - Throws: `.corrupt`, `.unsupportedFeature`. Spec: [R-ARCHIVE-1], [R-ARCHIVE-2].
     package init(parsing payload: [UInt8], valueCount: Int) throws(ShardError) {
-        guard payload.count >= 4 else { throw .corrupt("an archive model of \(payload.count) bytes") }
-        guard payload[1] == 0, payload[2] == 0, payload[3] == 0 else {
-            throw .unsupportedFeature("archive model: reserved bytes")
-        }
         // The payload has 5 bytes for each element, so no memory is taken for elements that are not there.
         guard payload.count / 5 >= valueCount else {
             throw .corrupt("an archive model of \(payload.count) bytes for cells of \(valueCount) values")
@@ -27,6 +23,7 @@ internal import CDRKernels
         let failed = unsafe payload.withUnsafeBytes { payload in
             unsafe cdr_archive_prepare(payload.baseAddress, payload.count, valueCount, model)
         }
+        if failed == 2 { throw .unsupportedFeature("archive model: reserved bytes") }
         guard failed == 0 else { throw .corrupt("an archive model that breaks its rules") }
     }
     deinit { unsafe storage.deallocate() }

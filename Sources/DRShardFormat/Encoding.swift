@@ -103,15 +103,25 @@ public enum ColumnStorage: String, CaseIterable, Sendable {
         }
     }
 
-    /// Rows of a unit: one from 512 bytes a row on, else a power of two of rows whose units have about 4 KiB. Where a unit
-    /// holds all variants of a row: one from 16 KiB on, else about 64 KiB.
+    /// Rows of a unit: a power of two, at most 256.
+    ///
+    /// One from 512 bytes a row on, else as many as have 4 KiB on average; where exponent planes make 8 bytes a unit
+    /// count, as many as have 2 KiB. Where a unit holds all variants of a row: one from 16 KiB on, else 64 KiB. Tokens
+    /// and augmentation records: 64, which cost little to pass over.
     /// - Parameter byteCount: of the values of `rowCount` rows, of all variants that a unit holds.
     package func rowsPerUnit(rowCount: Int, byteCount: Int) -> Int {
-        let (smallest, largest) = self == .archive ? (16 << 10, 64 << 10) : (512, 4096)
+        let (smallest, largest) =
+            switch self {
+            case .fast, .balanced: (1025, 2048)
+            case .archive: (16 << 10, 64 << 10)
+            case .tokenRanks, .operationTable: (512, 64 * 512)
+            default: (512, 4096)
+            }
         let mean = max(1, (byteCount + max(1, rowCount) - 1) / max(1, rowCount))
         guard mean < smallest else { return 1 }
+        let most = self == .tokenRanks || self == .operationTable ? 64 : 256
         var rows = 1
-        while rows < 256, rows * 2 * mean <= largest { rows *= 2 }
+        while rows < most, rows * 2 * mean <= largest { rows *= 2 }
         return rows
     }
 

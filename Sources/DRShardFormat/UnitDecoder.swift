@@ -33,6 +33,10 @@ internal import CZstd
         case (.archive, .archive(let model)?):
             try unsafe model.decode(
                 stored, rowCount: rowCount, variantCount: page.variantCount, into: target, memory: memory)
+        case (.tokenRanks, .tokenRanks(let table)?):
+            try unsafe table.decode(stored, cellCount: rowCount * page.variantCount, into: target)
+        case (.operationTable, .operations(let table)?):
+            try unsafe table.decode(stored, cellCount: rowCount * page.variantCount, into: target)
         case (.plain, nil): try unsafe decompress(stored, codec: page.codec, into: target)
         default: throw .corrupt("encoding \(page.encoding) with an auxiliary page that is not for it")
         }

@@ -98,6 +98,10 @@ internal import CZstd
             unsafe table.encode(plain, into: target)
         case (.archive, .archive(let model)?):
             unsafe model.encode(plain, rowCount: rowCount, variantCount: variantCount, into: target, memory: memory)
+        case (.tokenRanks, .tokenRanks(let table)?):
+            unsafe table.encode(plain, cellCount: rowCount * variantCount, into: target)
+        case (.operationTable, .operations(let table)?):
+            unsafe table.encode(plain, cellCount: rowCount * variantCount, into: target)
         default: nil
         }
     }

@@ -3,6 +3,8 @@ package enum UnitTable: Sendable {
     case zstdDictionary(ZstdDictionary)
     case exponents(ExponentTable)
     case archive(ArchiveModel)
+    case tokenRanks(TokenRankTable)
+    case operations(OperationTable)
 
     /// - Parameters:
     ///   - payload: of the auxiliary page, whose checksum the caller has checked.
@@ -15,7 +17,8 @@ package enum UnitTable: Sendable {
             self = .exponents(try ExponentTable(parsing: payload, valueCount: (type.cellByteCount ?? 0) / 2))
         case .archiveModel:
             self = .archive(try ArchiveModel(parsing: payload, valueCount: (type.cellByteCount ?? 0) / 2))
-        default: throw .unsupportedFeature("auxiliary page of kind \(kind)")
+        case .tokenRanks: self = .tokenRanks(try TokenRankTable(parsing: payload, element: type.element ?? .u16))
+        case .operationTable: self = .operations(try OperationTable(parsing: payload))
         }
     }
 
@@ -29,7 +32,8 @@ package enum UnitTable: Sendable {
         case .zstdDictionary: try ZstdDictionary.train(planes: planes, level: level)
         case .exponentTable: ExponentTable.choose(planes: planes, encoding: storage.encoding)
         case .archiveModel: ArchiveModel.train(planes: planes)
-        default: nil
+        case .tokenRanks: TokenRankTable.choose(planes: planes)
+        case .operationTable: OperationTable.choose(planes: planes)
         }
     }
 
@@ -45,6 +49,8 @@ package enum UnitTable: Sendable {
         case .zstdDictionary(let dictionary): "a dictionary of \(dictionary.bytes.count) bytes"
         case .exponents(let table): table.summary
         case .archive(let model): model.summary
+        case .tokenRanks(let table): table.summary
+        case .operations(let table): table.summary
         }
     }
 }
