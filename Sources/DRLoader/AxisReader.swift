@@ -61,11 +61,7 @@ struct AxisReader {
                 isMissing[cell.index] = true
             }
         }
-        if tokens != nil, let column = columns.tokens?.column {
-            try Self.readValues(dataSet, column, addresses, &isMissing) { i, cells throws(ShardError) in
-                try tokens?.set(slots[i], bytes: cells.bytes, range: cells.ranges[i])
-            }
-        }
+        for cell in try tokens?.read(dataSet, addresses, slots: slots) ?? [] { isMissing[cell.index] = true }
         if augmentations != nil, let column = columns.augmentation {
             try Self.readValues(dataSet, column, addresses, &isMissing) { i, cells throws(ShardError) in
                 augmentations?[slots[i]] = try Augmentation(parsing: cells[i])

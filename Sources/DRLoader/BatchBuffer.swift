@@ -46,14 +46,18 @@ public import DRShardFormat
         }
     }
 
-    /// Writes 32-bit numbers, while the batch is made.
-    func setInt32s(_ numbers: [Int32], at first: Int) {
-        precondition(first >= 0 && numbers.count <= byteCount / 4 && first <= byteCount / 4 - numbers.count)
-        // SAFETY: the range was checked above.
-        unsafe numbers.withUnsafeBytes { bytes in
-            unsafe UnsafeMutableRawBufferPointer(rebasing: storage[first * 4..<first * 4 + bytes.count]).copyMemory(
-                from: bytes)
-        }
+    /// Reads cells of a column of tokens into rows of the buffer, and their lengths into another, while the batch is made.
+    func readTokens(
+        _ dataSet: DataSet, column: Int, _ addresses: [CellAddress], slots: [Int], shape: TokenRowShape,
+        lengths: BatchBuffer
+    ) throws(ShardError) -> [MissingCell] {
+        // SAFETY: the storage is aligned to 64 bytes, and holds nothing but numbers.
+        let rows = unsafe storage.bindMemory(to: Int32.self)
+        let counts = unsafe lengths.storage.bindMemory(to: Int32.self)
+        return try unsafe dataSet.readTokens(
+            column: column, addresses, slots: slots, shape: shape,
+            rows: UnsafeMutableBufferPointer(rebasing: rows[0..<byteCount / 4]),
+            lengths: UnsafeMutableBufferPointer(rebasing: counts[0..<lengths.byteCount / 4]))
     }
 
     /// Reads cells of a tensor column into slots of the buffer, while the batch is made.

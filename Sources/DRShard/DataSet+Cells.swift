@@ -30,6 +30,32 @@ extension DataSet {
         return missing
     }
 
+    /// Reads cells of a column of tokens as rows of ids: start, tokens, end, zeros; a longer text is cut, its end stays.
+    ///
+    /// - Parameters:
+    ///   - slots: the cell of `addresses[i]` becomes row `slots[i]`; nil: row `i`.
+    ///   - rows: `[row, shape.contextLength]`.
+    ///   - lengths: of each row, the number of ids before the zeros.
+    /// - Returns: the cells that are not present, by their place in `addresses`; their rows are zeros, their lengths 0.
+    /// - Throws: `.invalidArgument` for a column, addresses, slots or memory that do not fit; `.corrupt` for a token that
+    ///   the vocabulary does not have; errors of a file with their place.
+    @discardableResult public func readTokens(
+        column: Int, _ addresses: [CellAddress], slots: [Int]? = nil, shape: TokenRowShape,
+        rows: UnsafeMutableBufferPointer<Int32>, lengths: UnsafeMutableBufferPointer<Int32>
+    ) throws(ShardError) -> [MissingCell] {
+        // SAFETY: the slots are checked against rows and lengths, which are only used during this call.
+        let slots = try unsafe TokenSlots(
+            schema, column: column, count: addresses.count, slots: slots, shape: shape, rows: rows, lengths: lengths)
+        var missing: [MissingCell] = []
+        try forEachShard(addresses) { shard, part, indexes throws(ShardError) in
+            for cell in try shard.readTokens(column: column, part, slots.part(indexes)) {
+                missing.append(MissingCell(index: indexes[cell.index], state: cell.state))
+            }
+        }
+        missing.sort { $0.index < $1.index }
+        return missing
+    }
+
     /// Reads cells of any column as their canonical values.
     public func values(column: Int, _ addresses: [CellAddress]) throws(ShardError) -> RaggedCells {
         guard schema.columns.indices.contains(column) else { throw .invalidArgument("there is no column \(column)") }

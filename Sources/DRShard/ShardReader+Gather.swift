@@ -29,6 +29,7 @@ private struct PlacedCell {
 // SAFETY: the body gets memory that is valid during its call.
 @safe private enum CellTarget {
     case slots(CellSlots)
+    case tokens(TokenSlots)
     /// Gets a cell's place among the addresses, its canonical value (of a missing cell: no bytes) and its state.
     case body((Int, UnsafeRawBufferPointer, CellState) -> Void)
 }
@@ -78,6 +79,15 @@ extension ShardReader {
         return missing
     }
 
+    /// Reads cells of a column of tokens as rows of ids.
+    /// - Returns: the cells that are not present, in order.
+    func readTokens(column: Int, _ addresses: [CellAddress], _ slots: TokenSlots) throws(ShardError) -> [MissingCell] {
+        var missing: [MissingCell] = []
+        try gather(column: column, addresses, .tokens(slots), missing: &missing)
+        missing.sort { $0.index < $1.index }
+        return missing
+    }
+
     private func gather(
         column: Int, _ addresses: [CellAddress], _ target: CellTarget, missing: inout [MissingCell]
     ) throws(ShardError) {
@@ -91,7 +101,14 @@ extension ShardReader {
         if let memory = unsafe source.memory {
             counter.add(
                 byteCount: context.requests.reduce(0) { $0 + $1.storedByteCount }, requestCount: context.requests.count)
-            for unit in context.requests {
+            for i in context.requests.indices {
+                let unit = context.requests[i]
+                if i + 1 < context.requests.count {
+                    let next = context.requests[i + 1]
+                    unsafe UnitDecoder.fetch(
+                        UnsafeRawBufferPointer(
+                            rebasing: memory[Int(next.position)..<Int(next.position) + next.storedByteCount]))
+                }
                 // SAFETY: the unit's range lies in the file, slack included: its page was checked against the file's size.
                 let stored = unsafe UnsafeRawBufferPointer(
                     rebasing: memory[Int(unit.position)..<Int(unit.position) + unit.storedByteCount])
@@ -244,6 +261,8 @@ extension ShardReader {
                         if state != .present { missing.append(MissingCell(index: index, state: state)) }
                     }
                 }
+            case .tokens(let slots):
+                try unsafe deliver(request, stored: stored, of: page, in: context, slots, &missing)
             case .body(let body):
                 try unsafe context.units.decode(stored, request.unit, of: page)
                 try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
@@ -256,6 +275,31 @@ extension ShardReader {
             place.row = footer.groups[Int(first.group)].firstRow + Int(first.row)
             place.position = request.position
             throw error.with(place)
+        }
+    }
+
+    private func deliver(
+        _ request: UnitRequest, stored: UnsafeRawBufferPointer, of page: OpenPage, in context: ReadContext,
+        _ slots: TokenSlots, _ missing: inout [MissingCell]
+    ) throws(ShardError) {
+        let ranks = try unsafe context.units.tokenRanks(stored, request.unit, of: page)
+        if ranks == nil { try unsafe context.units.decode(stored, request.unit, of: page) }
+        let cellCount = PageLayout.rowCount(page.header, unit: request.unit) * page.header.variantCount
+        try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
+            guard state == .present else {
+                slots.clear(index)
+                return missing.append(MissingCell(index: index, state: state))
+            }
+            if let ranks {
+                return try unsafe ranks.table.decodeRow(
+                    stored, plainByteCount: ranks.plainByteCount, cellCount: cellCount, cell: number,
+                    shape: slots.shape, ids: slots.ids(index), length: slots.length(index))
+            }
+            var failure: ShardError?
+            try unsafe context.units.withCell(number, state: state) { value in
+                do throws(ShardError) { try unsafe slots.fill(index, value) } catch { failure = error }
+            }
+            if let failure { throw failure }
         }
     }
 

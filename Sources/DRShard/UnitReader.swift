@@ -88,6 +88,17 @@ internal import DRShardFormat
         unsafe conversion.convert(UnsafeRawBufferPointer(values), into: target)
     }
 
+    /// Checks a unit of token ranks that is not stored plain.
+    /// - Returns: its table and its plain bytes; nil for any other unit, of which nothing is checked then.
+    func tokenRanks(_ stored: UnsafeRawBufferPointer, _ unit: Int, of page: OpenPage) throws(ShardError) -> (
+        table: TokenRankTable, plainByteCount: Int
+    )? {
+        guard page.header.encoding == .tokenRanks else { return nil }
+        let count = try unsafe check(stored, unit, of: page)
+        guard count != stored.count, case .tokenRanks(let ranks)? = try table(for: page) else { return nil }
+        return (ranks, count)
+    }
+
     /// The table that a page needs: often the one that the last page needed.
     private func table(for page: OpenPage) throws(ShardError) -> UnitTable? {
         let header = page.header

@@ -28,7 +28,7 @@ public struct TokenRowShape: Hashable, Sendable {
     ///   - length: becomes the number of ids without the zeros.
     /// - Throws: `.corrupt` for a token that the vocabulary does not have.
     package func fill(
-        _ ids: UnsafeMutablePointer<Int32>, length: UnsafeMutablePointer<Int32>, value: UnsafeRawBufferPointer,
+        _ ids: UnsafeMutablePointer<Int32>?, length: UnsafeMutablePointer<Int32>?, value: UnsafeRawBufferPointer,
         element: ElementType
     ) throws(ShardError) {
         var row = row
@@ -103,7 +103,7 @@ extension cdr_tokens_status {
     ///   - length: becomes the number of ids without the zeros.
     package func decodeRow(
         _ stored: UnsafeRawBufferPointer, plainByteCount: Int, cellCount: Int, cell: Int, shape: TokenRowShape,
-        ids: UnsafeMutablePointer<Int32>, length: UnsafeMutablePointer<Int32>
+        ids: UnsafeMutablePointer<Int32>?, length: UnsafeMutablePointer<Int32>?
     ) throws(ShardError) {
         precondition(cell >= 0 && cell < cellCount, "cell \(cell) of \(cellCount)")
         var source = unsafe source(stored, plainByteCount: plainByteCount, cellCount: cellCount)
@@ -111,18 +111,6 @@ extension cdr_tokens_status {
         var wanted = UInt32(cell)
         // SAFETY: the kernel reads the stored bytes and their slack, and writes one row and one length.
         let status = unsafe cdr_tokens_rows(table, &source, &row, &wanted, 1, ids, length)
-        try status.check("\(stored.count) bytes", vocabularySize: shape.vocabularySize)
-    }
-
-    /// Decodes all cells of a unit, row behind row.
-    package func decodeRows(
-        _ stored: UnsafeRawBufferPointer, plainByteCount: Int, cellCount: Int, shape: TokenRowShape,
-        ids: UnsafeMutablePointer<Int32>, lengths: UnsafeMutablePointer<Int32>
-    ) throws(ShardError) {
-        var source = unsafe source(stored, plainByteCount: plainByteCount, cellCount: cellCount)
-        var row = shape.row
-        // SAFETY: the kernel reads the stored bytes and their slack, and writes as many rows and lengths as cells.
-        let status = unsafe cdr_tokens_rows(table, &source, &row, nil, cellCount, ids, lengths)
         try status.check("\(stored.count) bytes", vocabularySize: shape.vocabularySize)
     }
 

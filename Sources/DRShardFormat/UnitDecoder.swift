@@ -1,3 +1,4 @@
+internal import CDRKernels
 internal import CLZ4
 internal import CZstd
 
@@ -12,6 +13,12 @@ internal import CZstd
 
     /// Bytes that it keeps, besides those of zstd.
     package var workingByteCount: Int { memory.byteCount }
+
+    /// Asks for a unit's bytes before they are needed, where they are in memory and not in the cache.
+    package static func fetch(_ stored: UnsafeRawBufferPointer) {
+        // SAFETY: a hint, which reads nothing.
+        unsafe cdr_planes_fetch(stored.baseAddress, stored.count)
+    }
 
     /// Decodes a unit that is neither empty nor stored plain into exactly `target.count` bytes, its plain bytes.
     ///

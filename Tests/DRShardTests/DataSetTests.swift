@@ -74,8 +74,8 @@ import Testing
         _ = try set.values(column: MiniatureData.views, address)
         let second = set.readCounts - first
         #expect(second.requestCount == 1)
-        // Rows of 48 bytes, encoded; a unit is as many of them as keep below 4 KiB.
-        #expect(second.byteCount < 64 * 48 && second.byteCount > 64 * 48 / 2)
+        // Rows of 48 bytes, encoded; a unit is as many of them as keep below 2 KiB.
+        #expect(second.byteCount < 42 * 48 && second.byteCount > 21 * 48)
         #expect(first.byteCount > second.byteCount)
     }
 }
