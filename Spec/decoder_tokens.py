@@ -46,6 +46,8 @@ def decode_unit(table, stored, column, cell_count, plain_byte_count, structure, 
         raise Corrupt(structure, position, f"R-UNIT-1: {plain_byte_count} bytes cannot hold {cell_count} lengths")
     bits = BitString(stored[1:], structure, position)
     counts = bits.take_each(cell_count, stored[0])
+    if sum(counts) > bits.left:                                         # before anything is made from the counts
+        raise Corrupt(structure, position, f"R-TOKENS-2: {bits.left} bits cannot hold {sum(counts)} tokens")
     classes = read_classes(bits, sum(counts), 4 if column.element_size == 4 else 3)
     numbers = [0] * len(classes)
     for plane in range(4):

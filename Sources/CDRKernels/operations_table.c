@@ -48,16 +48,6 @@ static int pairs_are_zero(const cdr_operations_pattern *pattern) {
     return all == 0;
 }
 
-int cdr_operations_pattern_of(cdr_operations_pattern *pattern, const void *value, size_t count) {
-    memset(pattern, 0, sizeof *pattern);
-    if (count > 255) return 0;
-    if (count) memcpy(pattern->bytes, value, count);
-    if (parse(pattern, count) != CDR_OPERATIONS_OK) return 0;
-    for (uint32_t f = 0; f < pattern->field_count; f++)
-        if (pattern->fields[f].byte_count == 9) memset(pattern->bytes + pattern->fields[f].offset, 0, 9);
-    return 1;
-}
-
 cdr_operations_status cdr_operations_table_read(cdr_operations_table *table, const void *payload, size_t count) {
     const uint8_t *bytes = payload;
     memset(table, 0, sizeof *table);

@@ -47,100 +47,19 @@ internal import CDRKernels
 
     /// Records that a table is chosen from, taken evenly.
     private static let sampleRecordCount = 1 << 16
-    /// Patterns of fewer records than one in so many are left out; and pairs.
-    private static let patternShare = 1024
-    private static let pairShare = 4096
 
-    private struct Pattern {
-        var count = 0
-        /// The record, with zeros for all fields.
-        var bytes: [UInt8]
-        var fields: [(offset: Int, byteCount: Int)]
-        /// The least number of each field.
-        var least: [Int64]
-    }
-
-    /// Chooses the table for the values of one row group: their shapes, with the least number of each field, and pairs
-    /// of an operation and its magnitude, the most frequent first.
-    /// - Returns: its payload; nil if no record has a shape.
+    /// Chooses the table for the values of one row group.
+    /// - Returns: its payload; nil if no cell is present.
     static func choose(planes: [Plane]) -> [UInt8]? {
-        var patterns: [[UInt8]: Pattern] = [:]
-        var pairs: [[UInt8]: Int] = [:]
+        var choice = OperationTableChoice()
+        var isEmpty = true
         let step = max(1, planes.reduce(0) { $0 + $1.rowCount } / sampleRecordCount)
         for plane in planes {
             for row in stride(from: 0, to: plane.rowCount, by: step) where plane.states[row] == .present {
-                count(Array(plane.bytes[plane.range(of: row)]), &patterns, &pairs)
+                choice.add(plane.bytes.span.extracting(plane.range(of: row)))
+                isEmpty = false
             }
         }
-        let frequentPairs = frequent(pairs, share: pairShare, most: Int(CDR_OPERATIONS_PAIRS))
-        let frequentPatterns = frequent(
-            patterns.mapValues(\.count), share: patternShare, most: Int(CDR_OPERATIONS_PATTERNS))
-        guard !frequentPatterns.isEmpty else { return nil }
-        var payload: [UInt8] = [UInt8(frequentPatterns.count), 0]
-        payload.append(u16: UInt16(frequentPairs.count))
-        for pair in frequentPairs { payload.append(contentsOf: pair) }
-        for shape in frequentPatterns {
-            guard let pattern = patterns[shape] else { continue }
-            payload.append(UInt8(shape.count))
-            payload.append(contentsOf: withLeast(pattern))
-        }
-        return payload
-    }
-
-    private static func count(_ value: [UInt8], _ patterns: inout [[UInt8]: Pattern], _ pairs: inout [[UInt8]: Int]) {
-        guard var pattern = pattern(of: value) else { return }
-        let numbers = pattern.fields.map { number(value, $0.offset, $0.byteCount) }
-        for field in pattern.fields where field.byteCount == 9 {
-            pairs[Array(value[field.offset..<field.offset + 9]), default: 0] += 1
-        }
-        if let known = patterns[pattern.bytes] { pattern = known } else { pattern.least = numbers }
-        pattern.count += 1
-        for i in numbers.indices { pattern.least[i] = min(pattern.least[i], numbers[i]) }
-        patterns[pattern.bytes] = pattern
-    }
-
-    /// The shape of a record; nil if it has none.
-    private static func pattern(of value: [UInt8]) -> Pattern? {
-        var found = cdr_operations_pattern()
-        // SAFETY: the kernel reads the value, and writes the pattern.
-        let isPattern = unsafe value.withUnsafeBytes { value in
-            unsafe cdr_operations_pattern_of(&found, value.baseAddress, value.count)
-        }
-        guard isPattern != 0 else { return nil }
-        // SAFETY: a pattern has as many bytes and fields as it says, at most 255.
-        let fields = unsafe withUnsafeBytes(of: &found.fields) { bytes in
-            (0..<Int(found.field_count)).map { i in
-                (offset: Int(unsafe bytes[2 * i]), byteCount: Int(unsafe bytes[2 * i + 1]))
-            }
-        }
-        var bytes = value
-        for field in fields { for i in 0..<field.byteCount { bytes[field.offset + i] = 0 } }
-        return Pattern(bytes: bytes, fields: fields, least: [])
-    }
-
-    /// A field of four bytes is a signed number, one of one byte is not; a pair has none.
-    private static func number(_ value: [UInt8], _ offset: Int, _ byteCount: Int) -> Int64 {
-        switch byteCount {
-        case 1: Int64(value[offset])
-        case 4: Int64(Int32(truncatingIfNeeded: (0..<4).reversed().reduce(0) { $0 << 8 | Int(value[offset + $1]) }))
-        default: 0
-        }
-    }
-
-    private static func withLeast(_ pattern: Pattern) -> [UInt8] {
-        var bytes = pattern.bytes
-        for (field, least) in zip(pattern.fields, pattern.least) where field.byteCount < 9 {
-            for i in 0..<field.byteCount {
-                bytes[field.offset + i] = UInt8(truncatingIfNeeded: least >> (8 * Int64(i)))
-            }
-        }
-        return bytes
-    }
-
-    private static func frequent(_ counts: [[UInt8]: Int], share: Int, most: Int) -> [[UInt8]] {
-        let total = counts.values.reduce(0, +)
-        return counts.filter { $0.value * share >= total }.sorted { a, b in
-            a.value != b.value ? a.value > b.value : a.key.lexicographicallyPrecedes(b.key)
-        }.prefix(most).map(\.key)
+        return isEmpty ? nil : choice.payload()
     }
 }

@@ -126,27 +126,13 @@ extension cdr_tokens_status {
 
     // MARK: Choice
 
-    /// Ids below it have a rank in no table.
-    private static let leastOccurrences = 4
-
-    /// Chooses the table for the values of one row group: the ids that occur often enough, the most frequent first.
-    /// - Returns: its payload; nil if there is no such id.
+    /// Chooses the table for the values of one row group.
+    /// - Returns: its payload; nil if no cell is present.
     static func choose(planes: [Plane]) -> [UInt8]? {
-        let size = planes[0].type.element?.byteCount ?? 2
-        var counts = [Int](repeating: 0, count: 65_536)
-        for plane in planes {
-            for at in stride(from: 0, to: plane.bytes.count - size + 1, by: size) {
-                guard size == 2 || (plane.bytes[at + 2] == 0 && plane.bytes[at + 3] == 0) else { continue }
-                counts[Int(plane.bytes[at]) | Int(plane.bytes[at + 1]) << 8] += 1
-            }
-        }
-        let ids = (0..<65_536).filter { counts[$0] >= leastOccurrences }
-            .sorted { (counts[$1], $0) < (counts[$0], $1) }.prefix(Int(CDR_TOKENS_IDS))
-        guard !ids.isEmpty else { return nil }
-        var payload: [UInt8] = []
-        payload.append(u16: UInt16(ids.count))
-        payload.append(u16: 0)
-        for id in ids { payload.append(u16: UInt16(id)) }
-        return payload
+        var choice = TokenTableChoice()
+        let width = planes[0].type.element?.byteCount ?? 2
+        // The values of a plane are whole tokens, one behind the other.
+        for plane in planes { choice.add(plane.bytes.span, width: width) }
+        return planes.contains { $0.missingCount < $0.rowCount } ? choice.payload() : nil
     }
 }

@@ -45,10 +45,6 @@ typedef struct {
 /// Checks the payload of an auxiliary page of kind 5, and keeps what it says.
 cdr_operations_status cdr_operations_table_read(cdr_operations_table *table, const void *payload, size_t count);
 
-/// Makes the pattern of a record: its own bytes, with zeros for pairs. Returns 0 if it has none: it is no canonical
-/// value, has an item of an unknown kind, or more than 255 bytes.
-int cdr_operations_pattern_of(cdr_operations_pattern *pattern, const void *value, size_t count);
-
 /// Encodes a unit. `plain` are its plain bytes. Returns how many bytes it has, and 0 if these are more than `capacity` or
 /// if `plain` isn't what section 6.1 says of `cells` cells.
 size_t cdr_operations_encode(const cdr_operations_table *table, const void *plain, size_t plain_count, size_t cells,
