@@ -63,7 +63,8 @@ size_t cdr_tokens_encode(const uint16_t ranks[65536], unsigned element, const vo
     memset(stored, 0, size);
     stored[0] = (uint8_t)plain.width;
     const uint8_t *count = plain.counts;
-    for (size_t cell = 0; cell < cells; cell++) cdr_put_bits(bits, (uint64_t)cell * plain.width, cdr_take_varint(&count) / element);
+    for (size_t cell = 0; cell < cells; cell++)
+        cdr_put_bits(bits, (uint64_t)cell * plain.width, cdr_take_varint(&count) / element);
     unsigned levels = element == 2 ? 3 : 4;
     for (size_t i = 0; i < plain.token_count; i++) {
         cdr_token_code token = code(ranks, &plain, i);

@@ -45,8 +45,8 @@ typedef struct {
 /// Checks the payload of an auxiliary page of kind 5, and keeps what it says.
 cdr_operations_status cdr_operations_table_read(cdr_operations_table *table, const void *payload, size_t count);
 
-/// Encodes a unit. `plain` are its plain bytes. Returns how many bytes it has, and 0 if these are more than `capacity` or
-/// if `plain` isn't what section 6.1 says of `cells` cells.
+/// Encodes a unit. `plain` are its plain bytes. Returns how many bytes it has, and 0 if these are more than `capacity`
+/// or if `plain` isn't what section 6.1 says of `cells` cells.
 size_t cdr_operations_encode(const cdr_operations_table *table, const void *plain, size_t plain_count, size_t cells,
                              void *target, size_t capacity);
 
@@ -62,8 +62,9 @@ typedef struct {
 cdr_operations_status cdr_operations_decode(const cdr_operations_table *table, const cdr_operations_source *source,
                                             void *plain);
 
-/// Decodes one cell, to at most `capacity` bytes; `count` gets how many. The structure of the whole unit is checked, and
-/// the fields of this cell. Cost: where all cells have one pattern, that of this cell; else a step for each of the unit.
+/// Decodes one cell; `count` gets how many bytes it has, and up to `capacity` of the target may be written. The
+/// structure of the whole unit is checked, and the fields of this cell. Cost: where all cells have one pattern, that of
+/// this cell; else a step for each cell of the unit.
 cdr_operations_status cdr_operations_cell(const cdr_operations_table *table, const cdr_operations_source *source,
                                           size_t cell, void *target, size_t capacity, size_t *count);
 

@@ -59,11 +59,11 @@ typedef struct {
 
 /// Decodes cells to rows of `context` ids: start, as many tokens as there is room for, end, zeros.
 ///
-/// `wanted` are the numbers of the cells in the unit, one a row; all cells in order if it is null, and then `count` must
-/// be their number. Row i begins at `rows + i * context`; `lengths`, if it isn't null, gets its ids without the zeros.
-/// The structure of the whole unit is checked, and the tokens that are delivered; what rows hold after a failure doesn't
-/// mean anything. Cost: the cells' counts and the bits of the levels of the unit are read once a call, and again up to a
-/// cell that comes before the one wanted last: ascending numbers are cheapest.
+/// `wanted` are the numbers of the cells in the unit, one a row; all cells in order if it is null, and then `count`
+/// must be their number. Row i begins at `rows + i * context`; `lengths`, if it isn't null, gets how many ids it has
+/// without the zeros. The structure of the whole unit is checked, and the tokens that are delivered; what rows hold
+/// after a failure doesn't mean anything. Cost: the cells' counts and the bits of the levels of the unit are read once
+/// a call, and again up to a cell that comes before the one wanted last: ascending numbers are cheapest.
 cdr_tokens_status cdr_tokens_rows(const cdr_token_table *table, const cdr_token_source *source,
                                   const cdr_token_row *row, const uint32_t *wanted, size_t count, int32_t *rows,
                                   int32_t *lengths);
