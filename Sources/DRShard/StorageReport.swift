@@ -17,7 +17,7 @@ extension DataSet {
     /// Rows that a sample takes at each of its places.
     private static let sampleRowCount = 512
     private static let samplePlaces = 4
-    /// Plain bytes of a column that a sample takes at most, but for one row at each place.
+    /// Plain bytes of a column that a sample takes at most; four times, where a row has more than a fourth.
     private static let sampleByteCount = 16 << 20
 
     /// Says how every column is stored, and what other storages would make of a sample of it.
@@ -43,7 +43,7 @@ extension DataSet {
             floorBits: ElementEntropy.bits(planes: planes), ratios: ratios)
     }
 
-    /// The values of some rows, taken evenly, as planes.
+    /// The values of some rows, taken evenly, as planes; none where a single row has more bytes than a sample.
     private func sample(column: Int) throws(ShardError) -> [Plane] {
         let variants = schema.variantCount(of: column)
         let plain = shards.reduce(UInt64(0)) { sum, shard in
@@ -51,7 +51,13 @@ extension DataSet {
                 group.chunks.filter { $0.column == column }.reduce(sum) { $0 + $1.plainByteCount }
             }
         }
-        let rowByteCount = max(1, Int(clamping: plain / UInt64(max(1, rowCount))))
+        // A cell of a tensor that is not present takes its place in a plane all the same.
+        let slots = (schema.columns[column].type.cellByteCount ?? 0).multipliedReportingOverflow(by: variants)
+        let rowByteCount = max(
+            1, Int(clamping: plain / UInt64(max(1, rowCount))), slots.overflow ? .max : slots.partialValue)
+        guard rowByteCount <= Self.sampleByteCount else {
+            return [Plane(type: schema.columns[column].type, maximumRowCount: 0)]
+        }
         let rows = max(1, min(Self.sampleRowCount, Self.sampleByteCount / Self.samplePlaces / rowByteCount))
         var planes = Array(
             repeating: Plane(type: schema.columns[column].type, maximumRowCount: Self.samplePlaces * rows),

@@ -126,7 +126,7 @@ import Testing
     }
 
     private static func table(_ cells: [[UInt8]]) -> [UInt8] {
-        var table = OperationTable()
+        var table = OperationTableChoice()
         for cell in cells { table.add(cell.span) }
         return table.payload()
     }

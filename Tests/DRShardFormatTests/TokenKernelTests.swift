@@ -106,16 +106,11 @@ private struct TokenCells {
     }
 }
 
-/// An extension of the suite that chooses levels, so that only one chooses at a time.
-extension FloatKernelTests {
+@Suite struct TokenKernelTests {
     private static let clip = cdr_token_row(start: 49406, end: 49407, vocabulary: .max, context: 77)
 
     private func atEachLevel(_ body: (cdr_level) -> Void) {
-        defer { _ = cdr_level_force(CDR_LEVEL_BEST) }
-        for level in Self.levels {
-            #expect(cdr_level_force(level) == 1)
-            body(level)
-        }
+        KernelLevels.forEach(body)
     }
 
     /// The example of section 6.6, and one of i32.
@@ -296,7 +291,7 @@ extension FloatKernelTests {
     }
 
     @Test func theTokenTableHasFrequentIDsFirst() {
-        var table = TokenTable()
+        var table = TokenTableChoice()
         #expect(table.payload() == [0, 0, 0, 0])
         for token in [9, 9, 9, 9, 300, 300, 300, 300, 4, 4, 4, 4, 4, 6, 6, 6] as [UInt16] {
             let value = [UInt8(token & 0xFF), UInt8(token >> 8)]

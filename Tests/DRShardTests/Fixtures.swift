@@ -55,6 +55,15 @@ struct MiniatureData {
                 return [UInt8(truncatingIfNeeded: value), UInt8(value >> 8)]
             }
         }
+        /// A few that are frequent, and any.
+        func tokens(_ random: inout SeededGenerator) -> [UInt8] {
+            (0..<Int.random(in: 0...30, using: &random)).flatMap { _ in
+                let rare = Int.random(in: 0..<8, using: &random) == 0
+                let token =
+                    rare ? UInt16(truncatingIfNeeded: random.next()) : UInt16.random(in: 300..<330, using: &random)
+                return [UInt8(truncatingIfNeeded: token), UInt8(token >> 8)]
+            }
+        }
         func words(_ random: inout SeededGenerator) -> [UInt8] {
             let list = ["dog", "cat", "naïve", "日本", "🙂", "\"x\"", "\\", "a\tb"]
             return Array(
@@ -74,7 +83,7 @@ struct MiniatureData {
                     return try Augmentation(items: [.crop(box), .randAugment([.init(operation: 6, magnitude: 0.25)])])
                         .serialized()
                 case Self.text, Self.url: return words(&random)
-                case Self.tokens: return bytes(2 * Int.random(in: 0...30, using: &random), &random)
+                case Self.tokens: return tokens(&random)
                 case Self.blob: return bytes(row % 50 == 0 ? 9000 : 3, &random)
                 case Self.size: return bytes(8, &random)
                 default:

@@ -194,4 +194,67 @@ import Testing
         let again = try write(40_000, to: folder.file("again.drs"))
         #expect(again.auxiliaries == large.auxiliaries)
     }
+
+    @Test(arguments: [ColumnStorage.plain, .zstd, .lz4, .tokenRanks]) func tokensBecomeRowsFromEveryStorage(
+        storage: ColumnStorage
+    ) throws {
+        let folder = try TemporaryFolder()
+        let data = try MiniatureData(rowCount: 300)
+        var options = smallOptions()
+        options.storage[MiniatureData.tokens] = storage
+        for name in ["a.drs", "b.drs"] { try data.write(to: folder.file(name), options: options) }
+        #expect(try Self.pages(folder.path, column: MiniatureData.tokens) == [Self.name(storage)])
+        let shape = TokenRowShape(contextLength: 20, start: 7, end: 8, vocabularySize: 1 << 16)
+        for access in [Access.read, .mapped] {
+            let set = try DataSet(path: folder.path, access: access)
+            let addresses = (0..<600).map { CellAddress(row: $0 * 7 % 600) }
+            let slots = addresses.indices.map { ($0 + 5) % 600 }
+            let rows = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 600 * 20)
+            let lengths = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 600)
+            defer {
+                unsafe rows.deallocate()
+                unsafe lengths.deallocate()
+            }
+            unsafe rows.initialize(repeating: -1)
+            let missing = try unsafe set.readTokens(
+                column: MiniatureData.tokens, addresses, slots: slots, shape: shape, rows: rows, lengths: lengths)
+            #expect(Set(missing.map(\.index)).count == missing.count && !missing.isEmpty)
+            for (i, address) in addresses.enumerated() {
+                let value = data.rows[address.row % 300][MiniatureData.tokens][0]
+                let tokens = value.map { value in
+                    (0..<value.count / 2).map { Int32(value[2 * $0]) | Int32(value[2 * $0 + 1]) << 8 }
+                }
+                let expected = tokens.map { [7] + $0.prefix(18) + [8] } ?? []
+                #expect(missing.contains { $0.index == i } == (value == nil))
+                #expect(unsafe lengths[slots[i]] == expected.count)
+                let row = unsafe Array(rows[slots[i] * 20..<(slots[i] + 1) * 20])
+                #expect(row == expected + Array(repeating: 0, count: 20 - expected.count))
+            }
+            let narrow = TokenRowShape(contextLength: 20, start: 7, end: 8, vocabularySize: 10)
+            #expect(throws: ShardError.corrupt("")) {
+                try unsafe set.readTokens(
+                    column: MiniatureData.tokens, addresses, shape: narrow, rows: rows, lengths: lengths)
+            }
+            #expect(throws: ShardError.invalidArgument("")) {
+                try unsafe set.readTokens(
+                    column: MiniatureData.tokens, addresses, slots: slots.map { $0 + 1 }, shape: shape, rows: rows,
+                    lengths: lengths)
+            }
+        }
+    }
+
+    @Test(arguments: [ColumnStorage.plain, .zstd, .lz4, .operationTable]) func recordsComeBackFromEveryStorage(
+        storage: ColumnStorage
+    ) throws {
+        let folder = try TemporaryFolder()
+        let data = try MiniatureData(rowCount: 300)
+        var options = smallOptions()
+        options.storage[MiniatureData.parameters] = storage
+        try data.write(to: folder.file("a.drs"), options: options)
+        #expect(try Self.pages(folder.path, column: MiniatureData.parameters) == [Self.name(storage)])
+        let cells = try ShardReader(path: folder.file("a.drs"))
+            .values(column: MiniatureData.parameters, (0..<300).map { CellAddress(row: $0, variant: 2) })
+        for row in 0..<300 { #expect(cells[row] == data.rows[row][MiniatureData.parameters][2] ?? []) }
+        #expect(ShardVerifier.verify(path: folder.file("a.drs"), depth: .decode) == [])
+    }
 }

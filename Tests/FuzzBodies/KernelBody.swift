@@ -22,14 +22,14 @@ enum KernelBody {
         }
     }
 
-    private static let storages: [ColumnStorage] = [.fast, .balanced, .archive]
+    private static let storages: [ColumnStorage] = [.fast, .balanced, .archive, .tokenRanks, .operationTable]
 
     static func run(_ bytes: [UInt8]) {
         var input = Input(bytes: bytes[...])
         let storage = storages[Int(input.byte()) % storages.count]
         let type = type(of: storage, &input)
         let variantCount = storage == .archive ? 1 + input.count(upTo: 7) : 1
-        let rowCount = 1 + input.count(upTo: 3)
+        let rowCount = 1 + input.count(upTo: type.cellByteCount == nil ? 40 : 3)
         guard let kind = storage.tableKind else { return }
         let planes = planes(type, rowCount: rowCount, variantCount: variantCount, &input)
         guard var payload = try? UnitTable.choose(kind, for: storage, planes: planes, level: 1) else { return }
@@ -50,7 +50,11 @@ enum KernelBody {
     }
 
     private static func type(of storage: ColumnStorage, _ input: inout Input) -> ColumnType {
-        .tensor(.bf16, dims: [1 + input.count(upTo: 299)])
+        switch storage {
+        case .tokenRanks: input.byte() & 1 == 0 ? .ragged(.u16) : .ragged(.i32)
+        case .operationTable: .operations
+        default: .tensor(.bf16, dims: [1 + input.count(upTo: 299)])
+        }
     }
 
     private static func planes(
@@ -64,7 +68,12 @@ enum KernelBody {
     }
 
     private static func value(_ type: ColumnType, _ input: inout Input) -> [UInt8] {
-        guard let byteCount = type.cellByteCount else { return [] }
+        switch type {
+        case .ragged(let element): return tokens(element, &input)
+        case .operations: return record(&input)
+        default: break
+        }
+        let byteCount = type.cellByteCount ?? 0
         // Exponents as they are, or any bytes: a bit of one byte says which, for eight values.
         var bytes: [UInt8] = []
         while bytes.count < byteCount {
@@ -74,6 +83,31 @@ enum KernelBody {
                 bytes += [a, b]
             }
         }
+        return bytes
+    }
+
+    /// Mostly small numbers, often the same.
+    private static func tokens(_ element: ElementType, _ input: inout Input) -> [UInt8] {
+        (0..<input.count(upTo: 20)).flatMap { _ in
+            let low = input.byte()
+            let high = low & 3 == 3 ? [input.byte(), input.byte(), input.byte()] : [low & 1, 0, 0]
+            return [low] + high.prefix(element.byteCount - 1)
+        }
+    }
+
+    /// A crop and some operations, a flip, or a record of another kind.
+    private static func record(_ input: inout Input) -> [UInt8] {
+        let shape = input.byte()
+        var bytes: [UInt8] = []
+        if shape & 1 == 0 { bytes += [1] + (0..<4).flatMap { _ in [input.byte(), input.byte() & 1, 0, 0] } }
+        if shape & 2 == 0 {
+            let count = shape >> 2 & 3
+            bytes +=
+                [2, count] + (0..<count).flatMap { _ in [input.byte() & 3] + [0, 0, 0, 0, 0, 0, input.byte() & 3, 0] }
+        }
+        if shape & 16 != 0 { bytes += [3, input.byte() & 1] }
+        if shape & 32 != 0 { bytes += [0x84] }
+        if shape & 64 != 0 { bytes += [6] + (0..<8).map { _ in input.byte() } + [2, input.byte(), input.byte()] }
         return bytes
     }
 
@@ -109,7 +143,7 @@ enum KernelBody {
             decode(stored, storage, table, rowCount, variantCount, plain.count)
         }
         if stored.count < plain.count {
-            guard case .success(plain) = decoded(stored) else { preconditionFailure("a unit does not come back") }
+            guard decoded(stored) == .success(plain) else { preconditionFailure("a unit does not come back") }
         }
         input.damage(&stored)
         if !stored.isEmpty, stored.count != plain.count { outcome.damaged = decoded(stored) }
