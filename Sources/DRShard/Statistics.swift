@@ -25,6 +25,10 @@ public struct ColumnStatistics: Sendable {
     public var name: String
     /// One for each variant; a spanning chunk counts for its first.
     public var planes: [PlaneStatistics]
+    /// Of the auxiliary pages that its pages need, everything and both copies counted; no plane counts them.
+    public var tableByteCount: UInt64 = 0
+    /// Of planes and tables: all that the column takes in the files, but for what lists its chunks.
+    public var storedByteCount: UInt64 { total.storedByteCount + tableByteCount }
     public var total: PlaneStatistics {
         var total = PlaneStatistics()
         for plane in planes { total.add(plane) }
@@ -41,6 +45,10 @@ extension DataSet {
                 planes: Array(repeating: PlaneStatistics(), count: schema.variantCount(of: column)))
         }
         for shard in shards {
+            for auxiliary in shard.footer.auxiliaries {
+                let block = FormatConstants.blockHeaderByteCount + pad64(auxiliary.payloadByteCount)
+                statistics[auxiliary.column].tableByteCount += 2 * UInt64(block)
+            }
             for group in shard.footer.groups {
                 for chunk in group.chunks {
                     var plane = PlaneStatistics()

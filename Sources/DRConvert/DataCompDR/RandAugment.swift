@@ -1,4 +1,4 @@
-internal import DRShardFormat
+package import DRShardFormat
 
 /// The operations of RandAugment, by the numbers that the published recipe gives them.
 package enum RandAugment {
@@ -13,7 +13,7 @@ package enum RandAugment {
 
     /// All operations, with the recipe's magnitudes and those that occur in these samples. For a set that follows the
     /// recipe this is one table, whichever samples are looked at.
-    static func table(of samples: [DRSample]) -> [OperationEntry] {
+    package static func table(of samples: [DRSample]) -> [OperationEntry] {
         var magnitudes = recipe.map { Set($0.isSigned ? [-$0.magnitude, $0.magnitude] : [$0.magnitude]) }
         for sample in samples {
             for record in sample.augmentations {

@@ -1,8 +1,9 @@
-internal import DRShardFormat
+package import DRShardFormat
 
 /// Augmentations as DataCompDR has them: one crop, then two of RandAugment's 14 operations at its fixed magnitude.
 package enum SampleAugmentation {
-    static func draw(
+    /// Of an image of a size.
+    package static func draw(
         _ original: ImageSize, _ generator: inout SampleGenerator
     ) -> (box: Augmentation.Box, operations: [Augmentation.Operation]) {
         // An area of 8% to all of the image and sides of 3:4 to 4:3, by whole numbers only.
