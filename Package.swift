@@ -27,8 +27,9 @@ let package = Package(
         .library(name: "DRLoader", targets: ["DRLoader"]),
         .library(name: "DRConvert", targets: ["DRConvert"]),
         .executable(name: "drshard", targets: ["DRShardCLI"]),
-        // For the package in Fuzz alone: a product is the only way across packages.
+        // For the packages in Fuzz and Benchmarks alone: a product is the only way across packages.
         .library(name: "FuzzBodies", targets: ["FuzzBodies"]),
+        .library(name: "GeneratedData", targets: ["GeneratedData"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -69,9 +70,13 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(
             name: "TestSupport", dependencies: ["CDRKernels"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
-        .testTarget(
-            name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "TestSupport"],
+        // Bytes that are the same everywhere, for tests of sizes and for benchmarks.
+        .target(
+            name: "GeneratedData", dependencies: ["DRConvert", "DRShardFormat"], path: "Tests/GeneratedData",
             swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "GeneratedData", "TestSupport"],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "DRLoaderTests", dependencies: ["DRLoader", "DRShard", "DRShardFormat", "TestSupport"],
             swiftSettings: swiftSettings),
