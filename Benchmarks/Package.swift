@@ -15,5 +15,11 @@ let package = Package(
             ]),
         .executableTarget(
             name: "KernelBenchmark", dependencies: [.product(name: "DRShardFormat", package: "drshard")]),
+        .executableTarget(
+            name: "CodecBenchmark",
+            dependencies: [
+                .product(name: "DRShard", package: "drshard"), .product(name: "DRShardFormat", package: "drshard"),
+                .product(name: "DRLoader", package: "drshard"), .product(name: "GeneratedData", package: "drshard"),
+            ]),
     ]
 )
