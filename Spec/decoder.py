@@ -10,7 +10,8 @@ It is meant to be read beside the text: each part names its section, and each ch
 implements. It needs the standard library, and `zstandard` or `lz4` for pages with these codecs.
 
 The parts: decoder_base.py (sections 2, 4, 8, 10, 11), decoder_blocks.py (5.1 to 5.5), decoder_footer.py (5.6 to
-5.8), decoder_cells.py (6.1, 6.2, 7), decoder_encodings.py (6.3), decoder_planes.py (6.4), decoder_schema.py (9), this
+5.8), decoder_cells.py (6.1, 6.2, 7), decoder_encodings.py (6.3), decoder_planes.py (6.4), decoder_archive.py (6.5),
+decoder_tokens.py (6.6), decoder_operations.py (6.7), decoder_schema.py (9), this
 file (opening, reading, the dump), decoder_verify.py, decoder_explain.py.
 """
 import hashlib

@@ -83,6 +83,18 @@ def make_slots(frequencies):
 
 # ---------------------------------------------------------------- units
 
+def parts(table, stored, column, row_count, variant_count):
+    """The names and byte counts of the parts of a unit that decodes."""
+    cells = row_count * variant_count
+    coded = sum(cell_class != ZERO_CELL for cell_class in stored[1:2 * cells:2])
+    if not coded:
+        return [("heads", len(stored))]
+    raw_byte_count = ceil_div(5 * table.dims, 8)
+    raw = coded * raw_byte_count - min(raw_byte_count, 2 * table.lane_count)
+    words = len(stored) - 2 * cells - 4 * table.lane_count - raw
+    return [("heads", 2 * cells), ("states", 4 * table.lane_count), ("raw bits", raw), ("words", words)]
+
+
 def decode_unit(table, stored, column, row_count, variant_count, structure="archive unit", position=0):
     """The plain bytes of a unit that is not stored plain."""
     unit = Unit(table, bytes(stored), row_count, variant_count, structure, position)

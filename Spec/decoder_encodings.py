@@ -1,7 +1,10 @@
 """Section 6.3 of FORMAT.md: the registry of encodings, and which module decodes which."""
 import collections
 
+import decoder_archive
+import decoder_operations
 import decoder_planes
+import decoder_tokens
 from decoder_base import *
 
 ENCODING_NAMES = {0: "plain", 1: "fast", 2: "balanced", 3: "archive", 4: "token_ranks", 5: "operation_table"}
@@ -27,6 +30,9 @@ Encoding = collections.namedtuple("Encoding", "is_of_its_types module")
 ENCODINGS = {
     1: Encoding(is_bf16_tensor, decoder_planes),
     2: Encoding(is_bf16_tensor, decoder_planes),
+    3: Encoding(is_bf16_tensor, decoder_archive),
+    4: Encoding(is_token_list, decoder_tokens),
+    5: Encoding(is_operations, decoder_operations),
 }
 
 
@@ -59,3 +65,12 @@ def decode_unit(header, column, table, stored, row_count, plain_byte_count, stru
         return module.decode_unit(table, stored, column, row_count, header.variant_count, structure, position)
     cell_count = row_count * header.variant_count
     return module.decode_unit(table, stored, column, cell_count, plain_byte_count, structure, position)
+
+
+def unit_parts(header, column, table, stored, row_count, plain_byte_count):
+    """The names and byte counts of the parts of a unit that decodes; one part, if its encoding does not tell them apart."""
+    if header.encoding <= 2:
+        return decoder_planes.parts(table, stored, plain_byte_count // 2)
+    if header.encoding == 3:
+        return decoder_archive.parts(table, stored, column, row_count, header.variant_count)
+    return [("all", len(stored))]

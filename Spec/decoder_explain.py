@@ -4,6 +4,8 @@ Bytes that were listed before, or whose like was, are counted and not shown agai
 in full, and of block headers the first one field by field, the first one of each other kind in rows of 16 bytes."""
 import textwrap
 
+import decoder_archive
+import decoder_encodings
 import decoder_planes
 import decoder_verify
 from decoder import *
@@ -206,6 +208,8 @@ def explain_block(listing, shard, pages):
         explain_footer(listing, shard)
     elif header.encoding == decoder_planes.KIND:
         explain_exponent_table(listing, header)
+    elif header.encoding == decoder_archive.KIND:
+        explain_archive_model(listing, header)
     else:
         listing.field(header.payload_byte_count, "payload")
     payload_end = end - (64 if header.flags & PACKED else 0)
@@ -222,6 +226,20 @@ def explain_exponent_table(listing, header):
         listing.field(header.payload_byte_count - table.byte_count, "bases")
     else:
         listing.field(header.payload_byte_count, "payload")
+
+
+def explain_archive_model(listing, header):
+    """6.5; as above, it need not be one if nothing refers to it."""
+    dims = int.from_bytes(listing.data[listing.position + 4:listing.position + 8], "little")
+    if header.payload_byte_count < 8 + 5 * dims or header.payload_byte_count < 8:
+        listing.field(header.payload_byte_count, "payload")
+        return
+    listing.field(1, f"lane_count = {listing.data[listing.position]}")
+    listing.field(3, "reserved")
+    listing.field(4, f"element_count = {dims}")
+    for name, size in (("means", 2), ("units", 1), ("first_scales", 1), ("later_scales", 1)):
+        listing.field(size * dims, name)
+    listing.field(header.payload_byte_count - 8 - 5 * dims, "frequencies")
 
 
 def block_title(header, page, shard):
@@ -261,7 +279,7 @@ def explain_page(listing, shard, page):
         cells = read_unit(shard, page, prologue, unit)
         compressed = stored_count != plain_count
         if compressed:
-            explain_unit(listing, shard, page, f"unit {unit}", stored_count, plain_count)
+            explain_unit(listing, shard, page, unit, stored_count, plain_count)
         elif column.type != TENSOR:
             lengths = plain_count - sum(len(slot) for _, slot in cells)
             listing.field(lengths, f"unit {unit}: lengths " + ", ".join(str(len(slot)) for _, slot in cells))
@@ -276,20 +294,21 @@ def explain_page(listing, shard, page):
                                                  column.element_size and column.element_size > 1 else ()))
 
 
-def explain_unit(listing, shard, page, name, stored_count, plain_count):
+def explain_unit(listing, shard, page, number, stored_count, plain_count):
     """A unit that is not stored plain, before its cells."""
-    header = page.header
+    header, name = page.header, f"unit {number}"
     what = ENCODING_NAMES[header.encoding] if header.encoding else CODEC_NAMES[header.codec]
     text = f"{name}: {stored_count} bytes of {what}, {plain_count} plain bytes"
     if not stored_count:
         listing.note(f"{name}: no bytes, since no cell is present:")
         return
-    if not header.encoding or ENCODINGS[header.encoding].module is not decoder_planes:
+    if not header.encoding:
         listing.field(stored_count, text + ":")
         return
     listing.note(text + ":")
     stored = listing.data[listing.position:listing.position + stored_count]
-    for part, byte_count in decoder_planes.parts(encoding_table(shard, page), stored, plain_count // 2):
+    table, rows = encoding_table(shard, page), unit_rows(header, number)
+    for part, byte_count in decoder_encodings.unit_parts(header, page.column, table, stored, rows, plain_count):
         listing.field(byte_count, f"{name}: {part}")
 
 

@@ -4,7 +4,7 @@ makes of their values.
 
     examples.py
 
-An example stands between `<!-- example:NAME -->` and `<!-- end -->`; its lines are a name and hexadecimal groups.
+An example stands between `<!-- example:NAME -->` and `<!-- end -->`; its lines are a name and groups.
 """
 import os
 import re
@@ -14,7 +14,9 @@ from types import SimpleNamespace
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "vectors")]
 
+import decoder_archive                                                  # noqa: E402
 import decoder_planes                                                   # noqa: E402
+import encode_archive                                                   # noqa: E402
 import encode_planes                                                    # noqa: E402
 
 EXAMPLE = re.compile(r"<!-- example:(\S+) -->\n```\n(.*?)```\n<!-- end -->\n", re.DOTALL)
@@ -36,7 +38,33 @@ def planes(lines):
     yield "made parts", list(encoder.parts(plain)), parts
 
 
-CHECKS = {"planes": planes}
+def archive(lines):
+    """6.5: a value whose symbol is known, and a step of a lane, in both directions."""
+    mean, unit, scale = map(int, lines["element"])
+    weight, cell_class, before, total = map(int, lines["cell"])
+    prediction, halves, context = map(int, lines["forecast"])
+    symbol, value = int(lines["symbol"][0]), int(lines["value"][0], 16)
+    alone = [1 if s == 0 else 2047 if s == symbol else 0 for s in range(128)]
+    table = SimpleNamespace(lane_count=16, dims=1, means=[mean], units=[unit], first_scales=[0], later_scales=[scale],
+                            contexts=[decoder_archive.make_slots(alone)] * 32)
+    reader = decoder_archive.Unit(table, b"", 1, before + 1, "unit", 0)
+    forecast = reader.forecast(0, total, weight, cell_class, before)
+    yield "context, sign of the prediction, base", forecast, (context, prediction < 0, halves // 2 - unit + 116)
+    reader.states = [1 << 27 | 1]
+    yield "decoded value", reader.decode_cell([forecast])[0] << 5, value
+    state, begin, frequency = int(lines["step"][0], 16), int(lines["step"][1]), int(lines["step"][2])
+    word, after = int(lines["word"][0], 16), int(lines["state"][0], 16)
+    table.contexts = [decoder_archive.make_slots([begin, frequency, 2048 - begin - frequency])]
+    reader.states, reader.stored = [state], word.to_bytes(2, "little")
+    yield "symbol and state behind the step", (reader.next_symbol(0, 0), reader.states[0]), (1, after)
+    encoder = encode_archive.ArchiveModel(16, [mean], [unit], [0], [scale], [[begin, frequency, 2048 - begin - frequency]])
+    yield "encoded symbol and context", encoder.look(0, value, total, weight, cell_class, before), (value, symbol, context)
+    states, words = [after] * 16, []
+    encoder.put_group([(0, (0, 1, 0))], states, words)
+    yield "state and words of the encoder", (states[0], words), (state, [word])
+
+
+CHECKS = {"archive": archive, "planes": planes}
 
 
 def read_examples(text):
