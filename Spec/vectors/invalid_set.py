@@ -566,10 +566,12 @@ def flip_item():
 
 
 def all_invalid():
+    import invalid_archive
     import invalid_planes
     import invalid_schema
     LIST.clear()
     for part in (front, footer, index, page, units, auxiliary, rows, values, invalid_schema.schema, invalid_schema.notes,
-                 invalid_planes.empty_units, invalid_planes.pages, invalid_planes.tables, invalid_planes.units):
+                 invalid_planes.empty_units, invalid_planes.pages, invalid_planes.tables, invalid_planes.units,
+                 invalid_archive.pages, invalid_archive.models, invalid_archive.units):
         part()
     return list(LIST)

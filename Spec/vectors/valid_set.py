@@ -360,6 +360,7 @@ def limits():
 
 
 def all_valid():
+    import valid_archive
     import valid_planes
     e = []
 
@@ -433,4 +434,5 @@ def all_valid():
     add("limits", "names of 255 bytes, 8 dims, 4,096 variants, the largest cell and row group; no rows", limits(), "LIMIT-1")
     add("datacompdr-mini", "three rows of a reinforced data set", mini(), "AUX-3")
     valid_planes.planes(add)
+    valid_archive.archive(add)
     return e
