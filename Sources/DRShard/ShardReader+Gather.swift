@@ -101,22 +101,39 @@ extension ShardReader {
         if let memory = unsafe source.memory {
             counter.add(
                 byteCount: context.requests.reduce(0) { $0 + $1.storedByteCount }, requestCount: context.requests.count)
-            for i in context.requests.indices {
-                let unit = context.requests[i]
-                if i + 1 < context.requests.count {
-                    let next = context.requests[i + 1]
-                    unsafe UnitDecoder.fetch(
-                        UnsafeRawBufferPointer(
-                            rebasing: memory[Int(next.position)..<Int(next.position) + next.storedByteCount]))
-                }
-                // SAFETY: the unit's range lies in the file, slack included: its page was checked against the file's size.
-                let stored = unsafe UnsafeRawBufferPointer(
-                    rebasing: memory[Int(unit.position)..<Int(unit.position) + unit.storedByteCount])
-                try unsafe deliver(unit, stored: stored, in: context, target, &missing)
-            }
+            try unsafe deliver(from: memory, in: context, target, &missing)
             return
         }
         try fetch(in: context, target, &missing)
+    }
+
+    /// Delivers the units from a source in memory. Asks for each before the one ahead of it is worked on.
+    private func deliver(
+        from memory: UnsafeRawBufferPointer, in context: ReadContext, _ target: CellTarget,
+        _ missing: inout [MissingCell]
+    ) throws(ShardError) {
+        let requests = context.requests
+        let pages = context.pages
+        // SAFETY: a unit's range lies in the file, slack included: its page was checked against the file's size.
+        func stored(_ request: UnitRequest) -> UnsafeRawBufferPointer {
+            let start = Int(request.position)
+            return unsafe UnsafeRawBufferPointer(rebasing: memory[start..<start + request.storedByteCount])
+        }
+        for i in requests.indices {
+            if i + 1 < requests.count { unsafe UnitDecoder.fetch(stored(requests[i + 1])) }
+            let request = requests[i]
+            let bytes = unsafe stored(request)
+            if case .slots(let slots) = target, request.endCell - request.firstCell == 1 {
+                let index = context.cells[request.firstCell].index
+                if unsafe pages[request.page].decodeCell(
+                    bytes, unit: request.unit, checks: options.checksUnits, into: slots.memory(index),
+                    conversion: slots.conversion)
+                {
+                    continue
+                }
+            }
+            try unsafe deliver(request, stored: bytes, in: context, target, &missing)
+        }
     }
 
     /// Checks the addresses, and puts them into the order of the file.

@@ -233,8 +233,11 @@ public final class ShardReader: Sendable {
             guard crc32c(bytes) == entry.header.checksum else { throw .checksumMismatch("prologue of a page") }
             let prologue = try PagePrologue(parsing: bytes, header: entry.header, type: pages.type)
             _ = try auxiliaryKind(for: entry.header)
+            // A table that cannot be had is an error of the units that need it.
+            let table = try? table(for: entry.header)
             let page = OpenPage(
-                entry, number: number, prologue: prologue, type: pages.type, context: pages.context(page: number))
+                entry, number: number, prologue: prologue, table: table, type: pages.type,
+                context: pages.context(page: number))
             pages.keep(page)
             return page
         } catch { throw error.with(pages.context(page: number)) }
@@ -306,70 +309,4 @@ public final class ShardReader: Sendable {
         }
         return payload
     }
-}
-
-/// The pages of a column chunk, and those of them that were opened.
-final class ChunkPages: Sendable {
-    let index: ChunkIndex
-    let type: ColumnType
-    let cellByteCount: Int?
-    private let place: ShardError.Context
-    private let pages: Mutex<[OpenPage?]>
-
-    init(index: ChunkIndex, type: ColumnType, context: ShardError.Context) {
-        self.index = index
-        self.type = type
-        cellByteCount = type.cellByteCount
-        place = context
-        pages = Mutex(Array(repeating: nil, count: index.entries.count))
-    }
-
-    func page(_ number: Int) -> OpenPage? { pages.withLock { $0[number] } }
-    func keep(_ page: OpenPage) { pages.withLock { $0[page.number] = page } }
-
-    func context(page: Int) -> ShardError.Context {
-        var context = place
-        context.page = page
-        context.position = index.entries[page].position
-        return context
-    }
-}
-
-/// A page whose tables were read and checked.
-final class OpenPage: Sendable {
-    let header: BlockHeader
-    let prologue: PagePrologue
-    let type: ColumnType
-    let cellByteCount: Int?
-    /// Its place in the chunk.
-    let number: Int
-    /// Of its payload in the file.
-    let payloadPosition: UInt64
-    /// Whether a unit is one cell, and the page holds no missing one.
-    let isOneCellAUnit: Bool
-    /// For errors.
-    let context: ShardError.Context
-
-    init(
-        _ entry: ChunkIndex.Entry, number: Int, prologue: PagePrologue, type: ColumnType, context: ShardError.Context
-    ) {
-        header = entry.header
-        self.prologue = prologue
-        self.type = type
-        cellByteCount = type.cellByteCount
-        self.number = number
-        payloadPosition = entry.position + UInt64(entry.header.payloadOffset)
-        isOneCellAUnit =
-            entry.header.rowsPerUnit == 1 && entry.header.variantCount == 1 && !entry.header.hasMissing
-            && cellByteCount != nil
-        self.context = context
-    }
-
-    /// Where a unit's stored bytes lie in the payload.
-    func storedRange(ofUnit unit: Int) -> Range<Int> {
-        prologue.storedRange(ofUnit: unit, header: header, cellByteCount: cellByteCount)
-    }
-
-    /// The number of a unit's first cell in the page.
-    func firstCell(ofUnit unit: Int) -> Int { unit * header.rowsPerUnit * header.variantCount }
 }

@@ -73,6 +73,37 @@ extension Augmentation {
         while cursor.remaining > 0 { items.append(try Augmentation.item(&cursor)) }
     }
 
+    /// Whether bytes are a record, without making one: no allocation. `init` says what is wrong.
+    package static func isRecord(_ bytes: Span<UInt8>) -> Bool {
+        var at = 0
+        while at < bytes.count {
+            let kind = bytes[at]
+            // The kinds of `kindNames`.
+            guard (1...9).contains(kind & 0x7F) else { return false }
+            at += 1
+            if kind & 0x80 != 0 { continue }
+            /// A row id behind `count` bytes.
+            func partner(behind count: Int) -> Int? {
+                bytes.count - at > count ? count + 1 + Int(bytes[at + count]) : nil
+            }
+            let byteCount: Int? =
+                switch kind {
+                case 1, 4: 16
+                case 2: at < bytes.count ? 1 + 9 * Int(bytes[at]) : nil
+                case 3: at < bytes.count && bytes[at] <= 1 ? 1 : nil
+                case 5: 36
+                case 6: partner(behind: 8)
+                case 7: partner(behind: 24)
+                case 8: 8
+                case 9: 4
+                default: nil
+                }
+            guard let byteCount, byteCount <= bytes.count - at else { return false }
+            at += byteCount
+        }
+        return true
+    }
+
     private static func item(_ cursor: inout ByteCursor) throws(ShardError) -> Item {
         let kind = try cursor.u8()
         guard kindNames[Int(kind & 0x7F)] != nil else {

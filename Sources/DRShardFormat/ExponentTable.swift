@@ -4,7 +4,7 @@ internal import CDRKernels
 // SAFETY: the storage of the bases is private, filled in init, never changed after, and freed in deinit.
 @safe package final class ExponentTable: Sendable {
     private nonisolated(unsafe) let bases: UnsafeMutablePointer<UInt8>
-    private nonisolated(unsafe) let table: cdr_planes_table
+    private nonisolated(unsafe) let table: UnsafeMutablePointer<cdr_planes_table>
     /// Values of a cell.
     private let valueCount: Int
 
@@ -15,17 +15,20 @@ internal import CDRKernels
     package init(parsing payload: [UInt8], valueCount: Int) throws(ShardError) {
         try ExponentTable.check(payload, valueCount: valueCount)
         self.valueCount = valueCount
-        var table = unsafe cdr_planes_table()
+        unsafe table = .allocate(capacity: 1)
         unsafe bases = .allocate(capacity: valueCount + Int(CDR_PLANES_SLACK))
         let bases = unsafe bases
+        let table = unsafe table
         // SAFETY: the kernel reads the payload, and writes what was allocated.
         let failed = unsafe payload.withUnsafeBytes { payload in
-            unsafe cdr_planes_prepare(&table, bases, payload.baseAddress, payload.count, valueCount)
+            unsafe cdr_planes_prepare(table, bases, payload.baseAddress, payload.count, valueCount)
         }
-        unsafe self.table = table
         guard failed == 0 else { throw .corrupt("an exponent table that breaks its rules") }
     }
-    deinit { unsafe bases.deallocate() }
+    deinit {
+        unsafe bases.deallocate()
+        unsafe table.deallocate()
+    }
 
     /// What can be named is checked here; the kernel checks everything again.
     private static func check(_ payload: [UInt8], valueCount: Int) throws(ShardError) {
@@ -52,13 +55,13 @@ internal import CDRKernels
 
     /// Whether it is a table for an encoding.
     package func isFor(_ encoding: Encoding) -> Bool {
-        let planeCount = unsafe Int(table.plane_count)
+        let planeCount = unsafe Int(table.pointee.plane_count)
         return planeCount == (encoding == .fast ? FormatConstants.fastPlaneCount : FormatConstants.balancedPlaneCount)
     }
 
     var summary: String {
-        let levels = unsafe table.level_count == 0 ? "" : "\(table.level_count) levels, "
-        return levels + (unsafe table.base_count == 1 ? "one base" : "a base for each dimension")
+        let levels = unsafe table.pointee.level_count == 0 ? "" : "\(table.pointee.level_count) levels, "
+        return levels + (unsafe table.pointee.base_count == 1 ? "one base" : "a base for each dimension")
     }
 
     /// Decodes a unit of bf16 into bf16 or f32, by the size of the target.
@@ -67,19 +70,21 @@ internal import CDRKernels
     package func decode(
         _ stored: UnsafeRawBufferPointer, count: Int, into target: UnsafeMutableRawBufferPointer
     ) throws(ShardError) {
-        // SAFETY: the kernel reads the stored bytes and their slack, and writes exactly `count` values.
-        let failed: CInt
-        if target.count == 2 * count {
-            failed = unsafe withUnsafePointer(to: table) { table in
-                unsafe cdr_planes_decode(table, stored.baseAddress, stored.count, target.baseAddress, count)
-            }
-        } else {
-            precondition(target.count == 4 * count, "\(count) values for a target of \(target.count) bytes")
-            failed = unsafe withUnsafePointer(to: table) { table in
-                unsafe cdr_planes_decode_f32(table, stored.baseAddress, stored.count, target.baseAddress, count)
-            }
+        guard unsafe decodes(stored, count: count, into: target) else {
+            throw .corrupt("\(stored.count) bytes are no unit of \(count) values")
         }
-        guard failed == 0 else { throw .corrupt("\(stored.count) bytes are no unit of \(count) values") }
+    }
+
+    /// The same; false if the unit is corrupt.
+    package func decodes(
+        _ stored: UnsafeRawBufferPointer, count: Int, into target: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        // SAFETY: the kernel reads the stored bytes and their slack, and writes exactly `count` values.
+        if target.count == 2 * count {
+            return unsafe cdr_planes_decode(table, stored.baseAddress, stored.count, target.baseAddress, count) == 0
+        }
+        precondition(target.count == 4 * count, "\(count) values for a target of \(target.count) bytes")
+        return unsafe cdr_planes_decode_f32(table, stored.baseAddress, stored.count, target.baseAddress, count) == 0
     }
 
     /// Encodes a unit into `target`, which has room for its plain bytes and 64 more.
@@ -87,9 +92,7 @@ internal import CDRKernels
     package func encode(_ plain: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int? {
         precondition(target.count >= plain.count + Int(CDR_PLANES_SLACK), "a target of \(target.count) bytes")
         // SAFETY: the target has the room that the kernel needs.
-        let count = unsafe withUnsafePointer(to: table) { table in
-            unsafe cdr_planes_encode(table, plain.baseAddress, plain.count / 2, target.baseAddress)
-        }
+        let count = unsafe cdr_planes_encode(table, plain.baseAddress, plain.count / 2, target.baseAddress)
         return count > 0 ? count : nil
     }
 

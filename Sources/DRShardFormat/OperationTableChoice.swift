@@ -52,7 +52,8 @@ package struct OperationTableChoice: Sendable {
 
     /// The bytes of the table.
     package func payload() -> [UInt8] {
-        let pairs = OperationTableChoice.frequent(pairs, share: OperationTableChoice.pairShare, most: OperationTableChoice.maximumPairs)
+        let pairs = OperationTableChoice.frequent(
+            pairs, share: OperationTableChoice.pairShare, most: OperationTableChoice.maximumPairs)
         let shapes = OperationTableChoice.frequent(
             patterns.mapValues(\.occurrences), share: OperationTableChoice.patternShare,
             most: OperationTableChoice.maximumPatterns)

@@ -47,7 +47,7 @@ package enum CellValue {
             }
             guard isValid else { throw .corrupt("a text is not UTF-8") }
         case .binary: break
-        case .operations: _ = try Augmentation(parsing: bytes(value))
+        case .operations: if !Augmentation.isRecord(value) { _ = try Augmentation(parsing: bytes(value)) }
         case .locator: _ = try Locator(parsing: bytes(value))
         }
     }

@@ -1,4 +1,5 @@
 import DRShardFormat
+import TestSupport
 import Testing
 
 // R-TYPE-2
@@ -79,6 +80,23 @@ import Testing
     @Test func skippedOperationsAreNotThere() {
         let record = Augmentation(items: [.null(kind: 1), .null(kind: 2)])
         #expect(record.crop == nil && record.operations == [])
+    }
+
+    @Test func recordsAreToldFromOtherBytesAsParsingTellsThem() {
+        var random = SeededGenerator(seed: 31)
+        var records = 0
+        for _ in 0..<20_000 {
+            // Kinds and counts that occur, and numbers of few bytes.
+            let bytes = (0..<Int.random(in: 0..<60, using: &random)).map { i in
+                UInt8.random(in: i == 0 ? 1...9 : 0...255, using: &random)
+                    & (Bool.random(using: &random) ? 0x8F : 0x01)
+            }
+            let isParsed = (try? Augmentation(parsing: bytes)) != nil
+            #expect(Augmentation.isRecord(bytes.span) == isParsed, "\(bytes)")
+            records += isParsed ? 1 : 0
+        }
+        #expect(records > 100)
+        #expect(Set(Augmentation.kindNames.keys) == Set(1...9))
     }
 }
 

@@ -1,0 +1,97 @@
+internal import DRShardFormat
+internal import Synchronization
+
+/// The pages of a column chunk, and those of them that were opened.
+final class ChunkPages: Sendable {
+    let index: ChunkIndex
+    let type: ColumnType
+    let cellByteCount: Int?
+    private let place: ShardError.Context
+    private let pages: Mutex<[OpenPage?]>
+
+    init(index: ChunkIndex, type: ColumnType, context: ShardError.Context) {
+        self.index = index
+        self.type = type
+        cellByteCount = type.cellByteCount
+        place = context
+        pages = Mutex(Array(repeating: nil, count: index.entries.count))
+    }
+
+    func page(_ number: Int) -> OpenPage? { pages.withLock { $0[number] } }
+    func keep(_ page: OpenPage) { pages.withLock { $0[page.number] = page } }
+
+    func context(page: Int) -> ShardError.Context {
+        var context = place
+        context.page = page
+        context.position = index.entries[page].position
+        return context
+    }
+}
+
+/// A page whose tables were read and checked.
+final class OpenPage: Sendable {
+    let header: BlockHeader
+    let prologue: PagePrologue
+    let type: ColumnType
+    let cellByteCount: Int?
+    /// Its place in the chunk.
+    let number: Int
+    /// Of its payload in the file.
+    let payloadPosition: UInt64
+    /// Whether a unit is one cell, and the page holds no missing one.
+    let isOneCellAUnit: Bool
+    /// Of exponent planes, if that is how it is encoded.
+    private let exponents: ExponentTable?
+    /// For errors.
+    let context: ShardError.Context
+
+    init(
+        _ entry: ChunkIndex.Entry, number: Int, prologue: PagePrologue, table: UnitTable?, type: ColumnType,
+        context: ShardError.Context
+    ) {
+        header = entry.header
+        self.prologue = prologue
+        self.type = type
+        cellByteCount = type.cellByteCount
+        self.number = number
+        payloadPosition = entry.position + UInt64(entry.header.payloadOffset)
+        isOneCellAUnit =
+            entry.header.rowsPerUnit == 1 && entry.header.variantCount == 1 && !entry.header.hasMissing
+            && cellByteCount != nil
+        if case .exponents(let table)? = table { exponents = table } else { exponents = nil }
+        self.context = context
+    }
+
+    /// Where a unit's stored bytes lie in the payload.
+    func storedRange(ofUnit unit: Int) -> Range<Int> {
+        prologue.storedRange(ofUnit: unit, header: header, cellByteCount: cellByteCount)
+    }
+
+    /// The number of a unit's first cell in the page.
+    func firstCell(ofUnit unit: Int) -> Int { unit * header.rowsPerUnit * header.variantCount }
+
+    /// Decodes a unit of one cell to where it belongs, if that needs nothing but the page: most cells of a batch do.
+    /// - Parameters:
+    ///   - stored: its stored bytes; 64 more can be read behind them.
+    ///   - checks: whether to compare the checksum.
+    /// - Returns: false if it is not such a unit, or anything is wrong with it: nothing is said of it then.
+    func decodeCell(
+        _ stored: UnsafeRawBufferPointer, unit: Int, checks: Bool, into target: UnsafeMutableRawBufferPointer,
+        conversion: FloatConversion?
+    ) -> Bool {
+        guard isOneCellAUnit, let cellByteCount, stored.count <= cellByteCount,
+            cellByteCount <= stored.count * FormatConstants.expansionLimit
+        else { return false }
+        if checks, unsafe crc32c(stored) != prologue.checksums[unit] { return false }
+        if stored.count == cellByteCount {
+            if let conversion {
+                unsafe conversion.convert(stored, into: target)
+            } else {
+                unsafe target.copyMemory(from: stored)
+            }
+            return true
+        }
+        guard let exponents, conversion == nil || conversion == .bf16ToF32 else { return false }
+        return unsafe exponents.decodes(stored, count: cellByteCount / 2, into: target)
+    }
+}
