@@ -16,8 +16,10 @@ def parse_table(payload, column, structure, position):
     if len(payload) < 4:
         raise corrupt(f"a table of {len(payload)} bytes")
     pattern_count, reserved, pair_count = struct.unpack_from("<BBH", payload)
-    if pattern_count > MOST_PATTERNS or reserved or pair_count > MOST_PAIRS:
-        raise corrupt(f"{pattern_count} patterns, reserved {reserved}, {pair_count} pairs")
+    if reserved:
+        raise Unsupported(structure, position + 1, "R-HEAD-4: a reserved byte is not 0")
+    if pattern_count > MOST_PATTERNS or pair_count > MOST_PAIRS:
+        raise corrupt(f"{pattern_count} patterns, {pair_count} pairs")
     at = 4 + PAIR_BYTES * pair_count
     if at > len(payload):
         raise corrupt("the table ends inside its pairs")

@@ -12,8 +12,10 @@ def parse_table(payload, column, structure, position):
     if len(payload) < 4:
         raise Corrupt(structure, position, f"R-TOKENS-1: a table of {len(payload)} bytes")
     count, reserved = struct.unpack_from("<HH", payload)
-    if count > MOST_IDS or reserved or len(payload) != 4 + 2 * count:
-        raise Corrupt(structure, position, f"R-TOKENS-1: {len(payload)} bytes for {count} ids, reserved {reserved}")
+    if reserved:
+        raise Unsupported(structure, position + 2, "R-HEAD-4: a reserved byte is not 0")
+    if count > MOST_IDS or len(payload) != 4 + 2 * count:
+        raise Corrupt(structure, position, f"R-TOKENS-1: {len(payload)} bytes for {count} ids")
     return struct.unpack_from(f"<{count}H", payload, 4)
 
 

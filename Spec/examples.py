@@ -15,9 +15,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "vectors")]
 
 import decoder_archive                                                  # noqa: E402
+import decoder_operations                                               # noqa: E402
 import decoder_planes                                                   # noqa: E402
+import decoder_tokens                                                   # noqa: E402
 import encode_archive                                                   # noqa: E402
+import encode_operations                                                # noqa: E402
 import encode_planes                                                    # noqa: E402
+import encode_tokens                                                    # noqa: E402
 
 EXAMPLE = re.compile(r"<!-- example:(\S+) -->\n```\n(.*?)```\n<!-- end -->\n", re.DOTALL)
 
@@ -64,7 +68,29 @@ def archive(lines):
     yield "state and words of the encoder", (states[0], words), (state, [word])
 
 
-CHECKS = {"archive": archive, "planes": planes}
+def joined(lines, *names):
+    return bytes.fromhex("".join(group for name in names for group in lines[name]))
+
+
+def tokens(lines):
+    """6.6: a unit of two cells, in both directions."""
+    payload, stored, plain = (joined(lines, name) for name in ("table", "unit", "plain"))
+    table = decoder_tokens.parse_table(payload, None, "table", 0)
+    yield "plain bytes", decoder_tokens.decode_unit(table, stored, SimpleNamespace(element_size=2), 2, len(plain), "unit", 0), plain
+    yield "made unit", encode_tokens.encode_unit(payload, [plain[2:], b""]), stored
+
+
+def operations(lines):
+    """6.7: a unit of three records, in both directions."""
+    payload, stored = joined(lines, "table", "pairs", "pattern"), joined(lines, "unit")
+    cells = [joined(lines, name) for name in ("first", "second", "third")]
+    plain = bytes(map(len, cells)) + b"".join(cells)
+    table = decoder_operations.parse_table(payload, None, "table", 0)
+    yield "plain bytes", decoder_operations.decode_unit(table, stored, None, 3, len(plain), "unit", 0), plain
+    yield "made unit", encode_operations.encode_unit(payload, cells), stored
+
+
+CHECKS = {"archive": archive, "operations": operations, "planes": planes, "tokens": tokens}
 
 
 def read_examples(text):

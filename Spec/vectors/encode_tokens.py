@@ -41,17 +41,36 @@ def join_bits(parts):
     return int((string + "0")[::-1], 2).to_bytes((len(string) + 7) // 8, "little")
 
 
-def encode_unit(payload, cells, size=2):
+def encode_unit(payload, cells, size=2, choose=classify, more_width=0):
     """The stored bytes of a unit. They may be more than the plain ones: then a writer stores these."""
     ids = [int.from_bytes(payload[i:i + 2], "little") for i in range(4, len(payload), 2)]
     ranks = {token: rank for rank, token in reversed(list(enumerate(ids)))}
     counts = [len(cell) // size for cell in cells]
-    width = max(counts, default=0).bit_length()
-    coded = [classify(t, ranks) for cell in cells for t in tokens(cell, size)]
-    parts = [(count, width) for count in counts]
+    width = max(counts, default=0).bit_length() + more_width
+    coded = [choose(t, ranks) for cell in cells for t in tokens(cell, size)]
+    return u8(width) + join_bits([(count, width) for count in counts] + [bit for part in parts(coded, size) for bit in part])
+
+
+def parts(coded, size):
+    """Levels, digits and upper halves of classes and numbers."""
     for level in range(4 if size == 4 else 3):
-        parts += [(int(c > level), 1) for c, _ in coded if c >= level]
+        yield [(int(c > level), 1) for c, _ in coded if c >= level]
     for plane in range(4):
-        parts += [(number >> 4 * plane & 15, 4) for c, number in coded if c >= plane]
-    parts += [(number >> 16, 16) for c, number in coded if c == 4]
-    return u8(width) + join_bits(parts)
+        yield [(number >> 4 * plane & 15, 4) for c, number in coded if c >= plane]
+    yield [(number >> 16, 16) for c, number in coded if c == 4]
+
+
+def split_cells(plain, count):
+    """The cells of the plain bytes of a unit (6.1)."""
+    sizes, at = [], 0
+    for _ in range(count):
+        size, shift = 0, 0
+        while plain[at] >= 128:
+            size, shift, at = size | (plain[at] & 127) << shift, shift + 7, at + 1
+        sizes.append(size | plain[at] << shift)
+        at += 1
+    cells = []
+    for size in sizes:
+        cells.append(plain[at:at + size])
+        at += size
+    return cells

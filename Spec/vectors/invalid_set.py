@@ -569,9 +569,11 @@ def all_invalid():
     import invalid_archive
     import invalid_planes
     import invalid_schema
+    import invalid_tokens
     LIST.clear()
     for part in (front, footer, index, page, units, auxiliary, rows, values, invalid_schema.schema, invalid_schema.notes,
                  invalid_planes.empty_units, invalid_planes.pages, invalid_planes.tables, invalid_planes.units,
-                 invalid_archive.pages, invalid_archive.models, invalid_archive.units):
+                 invalid_archive.pages, invalid_archive.models, invalid_archive.units,
+                 invalid_tokens.pages, invalid_tokens.tables, invalid_tokens.units):
         part()
     return list(LIST)

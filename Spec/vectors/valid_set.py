@@ -362,6 +362,7 @@ def limits():
 def all_valid():
     import valid_archive
     import valid_planes
+    import valid_tokens
     e = []
 
     def add(name, about, made, *tags):
@@ -435,4 +436,5 @@ def all_valid():
     add("datacompdr-mini", "three rows of a reinforced data set", mini(), "AUX-3")
     valid_planes.planes(add)
     valid_archive.archive(add)
+    valid_tokens.tokens(add)
     return e
