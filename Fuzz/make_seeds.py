@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import pathlib
+import random
 import struct
 import sys
 import tarfile
@@ -50,8 +51,8 @@ def put_member(folder, name, data):
 
 def main(sample, seeds):
     root = pathlib.Path(__file__).resolve().parent.parent
-    shards, foreign = seeds / "FuzzShard", seeds / "FuzzForeign"
-    for folder in (shards, foreign):
+    shards, foreign, kernels = (seeds / name for name in ("FuzzShard", "FuzzForeign", "FuzzKernels"))
+    for folder in (shards, foreign, kernels):
         folder.mkdir(parents=True, exist_ok=True)
     for path in [*root.glob("Spec/vectors/*/*.drs"), *sample.glob("*/shards/*.drs")]:
         put(shards, path.read_bytes())
@@ -81,6 +82,9 @@ def main(sample, seeds):
         b"RIFF\x16\x00\x00\x00WEBPVP8 \x0a\x00\x00\x00\x30\x01\x00\x9d\x01\x2a\x10\x00\x10\x00",
     ):
         put(foreign, image, "image")
+    # FuzzKernels takes any bytes: what to encode, and how to damage it. The first byte chooses the encoding.
+    for i in range(40):
+        put(kernels, bytes([i % 5]) + random.Random(i).randbytes(100 + 100 * i))
     print(f"{len(list(shards.iterdir()))} seeds for FuzzShard, {len(list(foreign.iterdir()))} for FuzzForeign")
 
 

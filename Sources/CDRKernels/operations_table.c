@@ -53,8 +53,8 @@ cdr_operations_status cdr_operations_table_read(cdr_operations_table *table, con
     memset(table, 0, sizeof *table);
     if (count < 4) return CDR_OPERATIONS_CORRUPT;
     uint32_t patterns = bytes[0], pairs = bytes[2] | (uint32_t)bytes[3] << 8;
-    if (patterns > CDR_OPERATIONS_PATTERNS || bytes[1] != 0 || pairs > CDR_OPERATIONS_PAIRS)
-        return CDR_OPERATIONS_CORRUPT;
+    if (bytes[1] != 0) return CDR_OPERATIONS_UNSUPPORTED;
+    if (patterns > CDR_OPERATIONS_PATTERNS || pairs > CDR_OPERATIONS_PAIRS) return CDR_OPERATIONS_CORRUPT;
     size_t at = 4 + 9 * (size_t)pairs;
     if (at > count) return CDR_OPERATIONS_CORRUPT;
     memcpy(table->pairs, bytes + 4, 9 * (size_t)pairs);

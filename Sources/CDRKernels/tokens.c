@@ -6,7 +6,8 @@ cdr_tokens_status cdr_token_table_read(cdr_token_table *table, const void *paylo
     memset(table, 0, sizeof *table);
     if (count < 4 || count > 4 + 2 * CDR_TOKENS_IDS) return CDR_TOKENS_CORRUPT;
     uint32_t ids = bytes[0] | (uint32_t)bytes[1] << 8;
-    if (bytes[2] != 0 || bytes[3] != 0 || count != 4 + 2 * (size_t)ids) return CDR_TOKENS_CORRUPT;
+    if (bytes[2] != 0 || bytes[3] != 0) return CDR_TOKENS_UNSUPPORTED;
+    if (count != 4 + 2 * (size_t)ids) return CDR_TOKENS_CORRUPT;
     table->count = ids;
     memcpy(table->ids, bytes + 4, 2 * (size_t)ids);
     return CDR_TOKENS_OK;

@@ -73,6 +73,7 @@ extension cdr_tokens_status {
             if status == CDR_TOKENS_OK { unsafe cdr_token_ranks(table, ranks.baseAddress) }
             count = status == CDR_TOKENS_OK ? 65_536 : 0
         }
+        if status == CDR_TOKENS_UNSUPPORTED { throw .unsupportedFeature("token ranks: reserved bytes") }
         guard status == CDR_TOKENS_OK else { throw .corrupt("a table of token ranks that breaks its rules") }
     }
     deinit { unsafe table.deallocate() }

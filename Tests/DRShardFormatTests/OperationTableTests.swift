@@ -240,7 +240,7 @@ import Testing
         ]
         for payload in accepted { #expect(OperationUnits(payload: payload).status == CDR_OPERATIONS_OK) }
         let corrupt: [[UInt8]] = [
-            [], [0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0] + pair.dropLast(), [0, 0, 0, 0, 0], [1, 0, 0, 0],
+            [], [0, 0, 0], [0, 0, 1, 0] + pair.dropLast(), [0, 0, 0, 0, 0], [1, 0, 0, 0],
             [1, 0, 0, 0, 1], [1, 0, 0, 0, 1, 1], [1, 0, 0, 0, 1, 2], [1, 0, 0, 0, 2, 2, 1], [1, 0, 0, 0, 1, 3],
             [1, 0, 0, 0, 11, 2, 1] + pair, [16, 0, 0, 0] + [UInt8](repeating: 0, count: 16),
             [0, 0, 1, 4] + [UInt8](repeating: 0, count: 9 * 1025), [1, 0, 0, 0, 1, 0x82, 0],
@@ -248,6 +248,7 @@ import Testing
         for payload in corrupt {
             #expect(OperationUnits(payload: payload).status == CDR_OPERATIONS_CORRUPT, "\(payload.prefix(16))")
         }
+        #expect(OperationUnits(payload: [0, 1, 0, 0]).status == CDR_OPERATIONS_UNSUPPORTED)
         for kind in [0, 10, 0x80, 0x8A, 0xFF] as [UInt8] {
             #expect(OperationUnits(payload: [1, 0, 0, 0, 1, kind]).status == CDR_OPERATIONS_UNSUPPORTED)
         }

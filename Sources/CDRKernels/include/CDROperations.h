@@ -18,7 +18,7 @@ enum {
 typedef enum {
     CDR_OPERATIONS_OK = 0,
     CDR_OPERATIONS_CORRUPT = 1,      // the bytes are not what the text says
-    CDR_OPERATIONS_UNSUPPORTED = 2,  // a pattern has an item of a kind that isn't known
+    CDR_OPERATIONS_UNSUPPORTED = 2,  // an item of a kind that isn't known, or a reserved byte that isn't 0
     CDR_OPERATIONS_ARGUMENT = 3      // a mistake of the caller: a cell that isn't there, a target that is too small
 } cdr_operations_status;
 

@@ -18,7 +18,8 @@ typedef enum {
     CDR_TOKENS_OK = 0,
     CDR_TOKENS_CORRUPT = 1,       // the bytes are not what the text says
     CDR_TOKENS_OUTSIDE = 2,       // a token that the vocabulary doesn't have
-    CDR_TOKENS_ARGUMENT = 3       // a mistake of the caller: an element, a context or a cell that can't be
+    CDR_TOKENS_ARGUMENT = 3,      // a mistake of the caller: an element, a context or a cell that can't be
+    CDR_TOKENS_UNSUPPORTED = 4    // reserved bytes of a table that aren't 0
 } cdr_tokens_status;
 
 /// A table that was checked: the ids by rank.
