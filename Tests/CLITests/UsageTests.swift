@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-private let commands = ["sample", "convert", "verify", "inspect", "schema", "stats", "head", "dump", "load"]
+private let commands = ["sample", "convert", "verify", "inspect", "schema", "stats", "repack", "head", "dump", "load"]
 
 @Suite struct UsageTests {
     @Test func helpNamesEveryCommandAndEveryExitCode() throws {
