@@ -95,18 +95,24 @@ def numbers_of(value, pattern, pairs):
     return numbers
 
 
-def encode_unit(payload, cells):
-    """The stored bytes of a unit. They may be more than the plain ones: then a writer stores these."""
+def encode_unit(payload, cells, raw=(), more_code_bits=0, more_bits=0):
+    """The stored bytes of a unit. They may be more than the plain ones: then a writer stores these. Cells that are in
+    `raw` are raw, even if a pattern fits; codes and fields may have more bits than they need."""
     pairs, patterns = split_table(payload)
     coded = []
     for cell in cells:
         found = [(code, n) for code, p in enumerate(patterns) if (n := numbers_of(cell, p, pairs)) is not None]
-        coded.append(found[0] if found else (len(patterns), [len(cell)]))
-    code_bits = max((code for code, _ in coded), default=0).bit_length()
+        coded.append(found[0] if found and cell not in raw else (len(patterns), [len(cell)]))
+    values = b"".join(cell for cell, (code, _) in zip(cells, coded) if code == len(patterns))
+    code_bits = max((code for code, _ in coded), default=0).bit_length() + more_code_bits
+    return join_unit(coded, values, code_bits, more_bits)
+
+
+def join_unit(coded, values, code_bits, more_bits=0):
+    """A unit from the code and the numbers of each cell, and the raw values."""
     widths = {}
     for code, numbers in coded:
-        widths[code] = [max(a, n.bit_length()) for a, n in zip(widths.get(code, [0] * len(numbers)), numbers)]
+        widths[code] = [max(a, n.bit_length() + more_bits) for a, n in zip(widths.get(code, [0] * len(numbers)), numbers)]
     return u8(code_bits) + join_bits([(code, code_bits) for code, _ in coded]) + \
         b"".join(bytes(widths[code]) for code in sorted(widths)) + \
-        join_bits([pair for code, numbers in coded for pair in zip(numbers, widths[code])]) + \
-        b"".join(cell for cell, (code, _) in zip(cells, coded) if code == len(patterns))
+        join_bits([pair for code, numbers in coded for pair in zip(numbers, widths[code])]) + values

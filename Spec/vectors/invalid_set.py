@@ -567,6 +567,7 @@ def flip_item():
 
 def all_invalid():
     import invalid_archive
+    import invalid_operations
     import invalid_planes
     import invalid_schema
     import invalid_tokens
@@ -574,6 +575,7 @@ def all_invalid():
     for part in (front, footer, index, page, units, auxiliary, rows, values, invalid_schema.schema, invalid_schema.notes,
                  invalid_planes.empty_units, invalid_planes.pages, invalid_planes.tables, invalid_planes.units,
                  invalid_archive.pages, invalid_archive.models, invalid_archive.units,
-                 invalid_tokens.pages, invalid_tokens.tables, invalid_tokens.units):
+                 invalid_tokens.pages, invalid_tokens.tables, invalid_tokens.units,
+                 invalid_operations.pages, invalid_operations.tables, invalid_operations.units, invalid_operations.values):
         part()
     return list(LIST)

@@ -361,6 +361,7 @@ def limits():
 
 def all_valid():
     import valid_archive
+    import valid_operations
     import valid_planes
     import valid_tokens
     e = []
@@ -437,4 +438,5 @@ def all_valid():
     valid_planes.planes(add)
     valid_archive.archive(add)
     valid_tokens.tokens(add)
+    valid_operations.operations(add)
     return e
