@@ -5,8 +5,8 @@ private struct UnitRequest {
     /// Its page, by its place in the list of the batch, and its number in that.
     var page: Int
     var unit: Int
-    var position: UInt64
-    var storedByteCount: Int
+    var position: UInt64 = 0
+    var storedByteCount = 0
     /// Of the first of its cells in the sorted list, and behind the last.
     var firstCell: Int
     var endCell: Int
@@ -112,85 +112,131 @@ extension ShardReader {
         from memory: UnsafeRawBufferPointer, in context: ReadContext, _ target: CellTarget,
         _ missing: inout [MissingCell]
     ) throws(ShardError) {
-        let requests = context.requests
-        let pages = context.pages
+        let (requests, pages, cells) = (context.requests, context.pages, context.cells)
+        let checks = options.checksUnits
+        let slots: CellSlots? = if case .slots(let slots) = target { slots } else { nil }
         // SAFETY: a unit's range lies in the file, slack included: its page was checked against the file's size.
         func stored(_ request: UnitRequest) -> UnsafeRawBufferPointer {
             let start = Int(request.position)
             return unsafe UnsafeRawBufferPointer(rebasing: memory[start..<start + request.storedByteCount])
         }
-        for i in requests.indices {
-            if i + 1 < requests.count { unsafe UnitDecoder.fetch(stored(requests[i + 1])) }
-            let request = requests[i]
-            let bytes = unsafe stored(request)
-            if case .slots(let slots) = target, request.endCell - request.firstCell == 1 {
-                let index = context.cells[request.firstCell].index
-                if unsafe pages[request.page].decodeCell(
-                    bytes, unit: request.unit, checks: options.checksUnits, into: slots.memory(index),
-                    conversion: slots.conversion)
-                {
-                    continue
+        // A page is handed over once for all its units that follow each other: each costs no reference count then.
+        func deliver(_ range: Range<Int>, of page: OpenPage) throws(ShardError) {
+            for i in range {
+                if i + 1 < requests.count { unsafe UnitDecoder.fetch(stored(requests[i + 1])) }
+                let request = requests[i]
+                let bytes = unsafe stored(request)
+                if let slots, request.endCell - request.firstCell == 1 {
+                    let target = unsafe slots.memory(cells[request.firstCell].index)
+                    if unsafe page.decodeCell(
+                        bytes, unit: request.unit, checks: checks, into: target, conversion: slots.conversion)
+                    {
+                        continue
+                    }
                 }
+                try unsafe self.deliver(request, stored: bytes, in: context, target, &missing)
             }
-            try unsafe deliver(request, stored: bytes, in: context, target, &missing)
+        }
+        var first = 0
+        while first < requests.count {
+            let number = requests[first].page
+            var end = first + 1
+            while end < requests.count, requests[end].page == number { end += 1 }
+            try deliver(first..<end, of: pages[number])
+            first = end
         }
     }
 
     /// Checks the addresses, and puts them into the order of the file.
     private func place(column: Int, _ addresses: [CellAddress], in context: ReadContext) throws(ShardError) {
         let variantCount = schema.variantCount(of: column)
-        context.cells.reserveCapacity(addresses.count)
+        let rowsPerGroup = header.rowsPerGroup
+        // A local array: one in an object is checked for others who use it, at every append.
+        var cells: [PlacedCell] = []
+        swap(&cells, &context.cells)
+        defer { swap(&cells, &context.cells) }
+        cells.reserveCapacity(addresses.count)
         var isSorted = true
         var last: UInt64 = 0
-        for (i, address) in addresses.enumerated() {
+        var group = 0
+        for i in addresses.indices {
+            let address = addresses[i]
             guard address.row >= 0, address.row < rowCount, address.variant >= 0, address.variant < variantCount else {
                 throw ShardError.invalidArgument("there is no variant \(address.variant) of row \(address.row)")
                     .with(.init(path: path, column: schema.columns[column].name))
             }
-            let group = group(ofRow: address.row)
+            var row = address.row - group * rowsPerGroup
+            if row < 0 || row >= rowsPerGroup {
+                group = address.row / rowsPerGroup
+                row = address.row - group * rowsPerGroup
+            }
             let chunk = chunk(column: column, variant: address.variant, group: group)
-            let row = address.row - group * header.rowsPerGroup
             // Rows of a row group have 24 bits, and a footer has fewer than 2^25 chunks.
             let key = UInt64(chunksBefore[group] + chunk) << 24 | UInt64(row)
             isSorted = isSorted && key >= last
             last = key
-            context.cells.append(
+            cells.append(
                 PlacedCell(
                     key: key, group: Int32(truncatingIfNeeded: group), chunk: Int32(truncatingIfNeeded: chunk),
                     row: Int32(truncatingIfNeeded: row), variant: Int32(truncatingIfNeeded: address.variant), index: i))
         }
         // The cells of one unit then stand together.
-        if !isSorted { context.cells.sort { $0.key < $1.key } }
+        if !isSorted { cells.sort { $0.key < $1.key } }
     }
 
     /// The units of cells that are in the order of the file; each unit once.
     private func locate(in context: ReadContext) throws(ShardError) {
         let known = knownChunks()
-        context.requests.reserveCapacity(context.cells.count)
+        let cells = context.cells
+        var pages: [OpenPage] = []
+        var requests: [UnitRequest] = []
+        swap(&pages, &context.pages)
+        swap(&requests, &context.requests)
+        defer {
+            swap(&pages, &context.pages)
+            swap(&requests, &context.requests)
+        }
+        requests.reserveCapacity(cells.count)
         var lastChunk = UInt64.max
         var chunk: ChunkPages?
-        for i in context.cells.indices {
-            let cell = context.cells[i]
-            if cell.key >> 24 != lastChunk {
-                lastChunk = cell.key >> 24
-                chunk = known[Int(lastChunk)]
-                if chunk == nil { chunk = try pages(chunk: Int(cell.chunk), group: Int(cell.group)) }
-                context.pages.append(try page(of: Int(cell.row), in: chunk))
-            } else if let header = context.pages.last?.header, Int(cell.row) - header.firstRow >= header.rowCount {
-                context.pages.append(try page(of: Int(cell.row), in: chunk))
+        var firstRow = 0
+        var endRow = 0
+        var rowsPerUnit = 1
+        /// Requests whose place is known: those of all pages but the last.
+        var placed = 0
+        for i in cells.indices {
+            let cell = cells[i]
+            let row = Int(cell.row)
+            if cell.key >> 24 != lastChunk || row >= endRow {
+                if cell.key >> 24 != lastChunk {
+                    lastChunk = cell.key >> 24
+                    chunk = known[Int(lastChunk)]
+                    if chunk == nil { chunk = try self.pages(chunk: Int(cell.chunk), group: Int(cell.group)) }
+                }
+                if let last = pages.last { Self.place(&requests, placed..<requests.count, of: last) }
+                placed = requests.count
+                let page = try page(of: row, in: chunk)
+                (firstRow, rowsPerUnit) = (page.header.firstRow, page.header.rowsPerUnit)
+                endRow = firstRow + page.header.rowCount
+                pages.append(page)
             }
-            let number = context.pages.count - 1
-            let page = context.pages[number]
-            let unit = (Int(cell.row) - page.header.firstRow) / page.header.rowsPerUnit
-            if let request = context.requests.last, request.page == number, request.unit == unit {
-                context.requests[context.requests.count - 1].endCell = i + 1
+            let number = pages.count - 1
+            let unit = rowsPerUnit == 1 ? row - firstRow : (row - firstRow) / rowsPerUnit
+            if let request = requests.last, request.page == number, request.unit == unit {
+                requests[requests.count - 1].endCell = i + 1
                 continue
             }
-            let stored = page.storedRange(ofUnit: unit)
-            context.requests.append(
-                UnitRequest(
-                    page: number, unit: unit, position: page.payloadPosition + UInt64(stored.lowerBound),
-                    storedByteCount: stored.count, firstCell: i, endCell: i + 1))
+            requests.append(UnitRequest(page: number, unit: unit, firstCell: i, endCell: i + 1))
+        }
+        if let last = pages.last { Self.place(&requests, placed..<requests.count, of: last) }
+    }
+
+    /// Fills in where the units of one page lie.
+    private static func place(_ requests: inout [UnitRequest], _ range: Range<Int>, of page: OpenPage) {
+        for i in range {
+            let stored = page.storedRange(ofUnit: requests[i].unit)
+            requests[i].position = page.payloadPosition + UInt64(stored.lowerBound)
+            requests[i].storedByteCount = stored.count
         }
     }
 

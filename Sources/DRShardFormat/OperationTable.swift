@@ -14,7 +14,9 @@ internal import CDRKernels
         let status = unsafe payload.withUnsafeBytes { payload in
             unsafe cdr_operations_table_read(table, payload.baseAddress, payload.count)
         }
-        if status == CDR_OPERATIONS_UNSUPPORTED { throw .unsupportedFeature("operation table: an item kind, or a reserved byte") }
+        if status == CDR_OPERATIONS_UNSUPPORTED {
+            throw .unsupportedFeature("operation table: an item kind, or a reserved byte")
+        }
         guard status == CDR_OPERATIONS_OK else { throw .corrupt("an operation table that breaks its rules") }
     }
     deinit { unsafe table.deallocate() }
