@@ -82,6 +82,7 @@ final class OpenPage: Sendable {
         guard isOneCellAUnit, let cellByteCount, stored.count <= cellByteCount,
             cellByteCount <= stored.count * FormatConstants.expansionLimit
         else { return false }
+        // SAFETY: the stored bytes and the target are the caller's, and have the sizes that were compared above.
         if checks, unsafe crc32c(stored) != prologue.checksums[unit] { return false }
         if stored.count == cellByteCount {
             if let conversion {
