@@ -20,8 +20,10 @@ CDR_AVX2 static inline __m256i bf16_rounded_avx2(__m256 values) {
     __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
     __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
     __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
-    __m256 isNaN = _mm256_cmp_ps(values, values, _CMP_UNORD_Q);
-    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_castsi256_ps(quiet), isNaN));
+    // By whole numbers: clang 21 takes a comparison of floats that were float16 apart into scalar ones.
+    __m256i size = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff));
+    __m256i isNaN = _mm256_cmpgt_epi32(size, _mm256_set1_epi32(0x7f800000));
+    return _mm256_blendv_epi8(rounded, quiet, isNaN);
 }
 
 /// 16 values of bfloat16 from 8 and 8.
@@ -35,7 +37,9 @@ CDR_AVX512 static inline __m512i bf16_rounded_avx512(__m512 values) {
     __m512i bits = _mm512_castps_si512(values);
     __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
     __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-    __mmask16 isNaN = _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
+    // As above.
+    __m512i size = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff));
+    __mmask16 isNaN = _mm512_cmpgt_epi32_mask(size, _mm512_set1_epi32(0x7f800000));
     return _mm512_mask_or_epi32(rounded, isNaN, bits, _mm512_set1_epi32(0x400000));
 }
 
