@@ -126,4 +126,25 @@ import Testing
             }
         }
     }
+
+    // One vector of each encoding: a change of any byte is found, and what is read all the same is what it was.
+    @Test(arguments: ["planes-missing", "balanced-levels", "archive-two-views", "tokens-missing", "operations-missing"])
+    func changedByteOfAnEncodedShardIsFound(vector: String) throws {
+        let whole = try contents(VectorIndex.path("valid/\(vector).drs"))
+        func dump(_ bytes: [UInt8]) -> Result<[String], ShardError> {
+            var lines: [String] = []
+            do throws(ShardError) {
+                try CanonicalDump(try ShardReader(source: Self.source(bytes))).write { lines.append($0) }
+                return .success(lines)
+            } catch { return .failure(error) }
+        }
+        let expected = try dump(whole).get()
+        for place in stride(from: 0, to: whole.count, by: 7) {
+            var bytes = whole
+            bytes[place] ^= 1 << UInt8(place % 8)
+            let findings = ShardVerifier.verify(source: Self.source(bytes))
+            #expect(!findings.isEmpty, "byte \(place)")
+            if case .success(let lines) = dump(bytes) { #expect(lines == expected, "byte \(place)") }
+        }
+    }
 }
