@@ -106,8 +106,17 @@ struct CommittedPart {
             if let entry {
                 groups.append(entry)
                 end = walk.position
-                for page in pending { try take(page.header, at: page.position, source: source) }
+                let taken: Void? = try CommittedPart.unlessDamaged { () throws(ShardError) in
+                    for page in pending { try take(page.header, at: page.position, source: source, schema: schema) }
+                }
                 pending = []
+                if taken == nil {
+                    // The group is damaged, and given up as below if it is the last one.
+                    isIntact = false
+                    groups.removeLast()
+                    auxiliaries.removeAll { $0.entry.group == entry.group }
+                    end = entry.position
+                }
             } else {
                 isIntact = false
             }
@@ -128,10 +137,15 @@ struct CommittedPart {
     }
 
     /// Takes an auxiliary page of a committed group, from its first undamaged copy.
-    private mutating func take(_ block: BlockHeader, at position: UInt64, source: FileSource) throws(ShardError) {
-        guard block.ordinal == auxiliaries.count else {
-            throw ShardError.corrupt("auxiliary page \(block.ordinal) is the one after \(auxiliaries.count)")
-                .with(.init(position: position))
+    private mutating func take(_ block: BlockHeader, at position: UInt64, source: FileSource, schema: Schema)
+        throws(ShardError)
+    {
+        try block.checkLimit()
+        guard block.ordinal == auxiliaries.count, schema.columns.indices.contains(block.column) else {
+            throw ShardError.corrupt(
+                "auxiliary page \(block.ordinal) of column \(block.column) behind \(auxiliaries.count) of them"
+            )
+            .with(.init(position: position))
         }
         let entry = AuxiliaryEntry(
             firstPosition: position, secondPosition: position + UInt64(block.blockByteCount),

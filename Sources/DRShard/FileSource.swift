@@ -11,7 +11,8 @@ public enum Access: Sendable {
     /// By `pread`: safe whatever happens to the file. The default.
     case read
     /// By a memory map: the fastest, and zero-copy. A file that shrinks while it is mapped kills the process with
-    /// SIGBUS when the lost part is touched, so this is for callers who own the file.
+    /// SIGBUS when the lost part is touched, and one whose bytes change while a unit is decoded may be read as anything,
+    /// or end the process: this is for callers who own the file.
     case mapped
 
     package func open(_ path: String) throws(ShardError) -> any ByteSource {

@@ -15,6 +15,7 @@ public struct RepackOptions: Sendable {
 public enum Repacker {
     /// Bytes of values that are held at once, besides what the writer holds.
     private static let stepByteCount = 16 << 20
+    private static let stepCellCount = 1 << 18
 
     /// Called with the rows that are done, and all rows.
     public typealias Progress = (_ done: Int, _ total: Int) -> Void
@@ -30,8 +31,16 @@ public enum Repacker {
         writerOptions.rowsPerGroup = options.rowsPerGroup ?? source.header.rowsPerGroup
         writerOptions.storage = try WriterOptions.storage(
             named: options.storage, bf16: options.bf16Storage, of: source.schema)
-        // What a row group holds is in the source already, or was asked for.
-        writerOptions.maximumGroupByteCount = .max
+        guard source.schema.serialized() == source.footer.schemaBytes, source.header.optionalFeatures == 0 else {
+            throw ShardError.unsupportedFeature(
+                "the schema or the header has fields of a newer drshard, which would be lost"
+            )
+            .with(.init(path: source.path))
+        }
+        // A row group of the source fits, and what the writer allows by itself.
+        let largest = source.footer.groups.map { $0.chunks.reduce(UInt64(0)) { $0 + $1.plainByteCount } }.max() ?? 0
+        let usual = 4 * (writerOptions.groupByteBudget + writerOptions.imageByteBudget)
+        writerOptions.maximumGroupByteCount = max(usual, Int(clamping: largest))
         let writer = try ShardWriter(path: path, schema: source.schema, options: writerOptions)
         do throws(ShardError) {
             writer.notes = source.footer.notes
@@ -52,7 +61,10 @@ public enum Repacker {
     private static func stepRowCount(_ source: ShardReader) -> Int {
         let plain = source.footer.groups.reduce(UInt64(0)) { $0 + $1.chunks.reduce(0) { $0 + $1.plainByteCount } }
         let rowByteCount = max(1, plain / UInt64(max(1, source.rowCount)))
-        return max(1, min(Int(UInt64(stepByteCount) / min(rowByteCount, UInt64(stepByteCount))), 65_536))
+        // Cells cost memory even if they are empty.
+        let cellCount = source.schema.columns.indices.reduce(0) { $0 + source.schema.variantCount(of: $1) }
+        let byBytes = Int(UInt64(stepByteCount) / min(rowByteCount, UInt64(stepByteCount)))
+        return max(1, min(byBytes, stepCellCount / cellCount))
     }
 
     private static func copy(_ rows: Range<Int>, of source: ShardReader, to writer: ShardWriter) throws(ShardError) {

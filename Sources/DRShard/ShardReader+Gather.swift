@@ -345,24 +345,30 @@ extension ShardReader {
         _ request: UnitRequest, stored: UnsafeRawBufferPointer, of page: OpenPage, in context: ReadContext,
         _ slots: TokenSlots, _ missing: inout [MissingCell]
     ) throws(ShardError) {
-        let ranks = try unsafe context.units.tokenRanks(stored, request.unit, of: page)
+        // A unit of which much is wanted is decoded once.
+        let isFew = request.endCell - request.firstCell <= 4
+        let ranks = isFew ? try unsafe context.units.tokenRanks(stored, request.unit, of: page) : nil
         if ranks == nil { try unsafe context.units.decode(stored, request.unit, of: page) }
         let cellCount = PageLayout.rowCount(page.header, unit: request.unit) * page.header.variantCount
         try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
-            guard state == .present else {
-                slots.clear(index)
-                return missing.append(MissingCell(index: index, state: state))
-            }
             if let ranks {
-                return try unsafe ranks.table.decodeRow(
+                try unsafe ranks.table.decodeRow(
                     stored, plainByteCount: ranks.plainByteCount, cellCount: cellCount, cell: number,
                     shape: slots.shape, ids: slots.ids(index), length: slots.length(index))
+            } else {
+                var failure: ShardError?
+                try unsafe context.units.withCell(number, state: state) { value in
+                    do throws(ShardError) { try unsafe slots.fill(index, value) } catch { failure = error }
+                }
+                if let failure { throw failure }
             }
-            var failure: ShardError?
-            try unsafe context.units.withCell(number, state: state) { value in
-                do throws(ShardError) { try unsafe slots.fill(index, value) } catch { failure = error }
+            guard state != .present else { return }
+            // Start and end alone: the slot is empty. Spec: [R-PAGE-8].
+            guard slots.isEmpty(index) else {
+                throw .corrupt("the slot of a cell that is not present is not empty")
             }
-            if let failure { throw failure }
+            slots.clear(index)
+            missing.append(MissingCell(index: index, state: state))
         }
     }
 
@@ -377,7 +383,12 @@ extension ShardReader {
             let cell = context.cells[i]
             let number =
                 (Int(cell.row) - firstRow) * page.header.variantCount + Int(cell.variant) - page.header.firstVariant
-            try body(cell.index, number, page.prologue.state(ofCell: firstCell + number))
+            do throws(ShardError) {
+                try body(cell.index, number, page.prologue.state(ofCell: firstCell + number))
+            } catch {
+                let row = footer.groups[Int(cell.group)].firstRow + Int(cell.row)
+                throw error.with(.init(variant: Int(cell.variant), row: row))
+            }
         }
     }
 }

@@ -32,7 +32,9 @@ public final class ShardReader: Sendable {
     /// The chunks that were used, by their number in the shard.
     private let chunks: Mutex<[ChunkPages?]>
     /// What auxiliary pages hold, by their number.
-    private let tables = Mutex<[Int: UnitTable]>([:])
+    private let tables = Mutex<[Int: Result<UnitTable, ShardError>]>([:])
+    /// Tables that are kept: real shards have a few for each column.
+    private static let keptTableCount = 1024
     /// Working memory that no thread uses.
     private let contexts = Mutex<[ReadContext]>([])
 
@@ -234,7 +236,7 @@ public final class ShardReader: Sendable {
             let prologue = try PagePrologue(parsing: bytes, header: entry.header, type: pages.type)
             _ = try auxiliaryKind(for: entry.header)
             // A table that cannot be had is an error of the units that need it.
-            let table = try? table(for: entry.header)
+            let table = entry.header.encoding.auxiliaryKind == .exponentTable ? try? table(for: entry.header) : nil
             let page = OpenPage(
                 entry, number: number, prologue: prologue, table: table, type: pages.type,
                 context: pages.context(page: number))
@@ -274,11 +276,21 @@ public final class ShardReader: Sendable {
     }
 
     private func table(_ number: Int, kind: AuxiliaryKind) throws(ShardError) -> UnitTable {
-        if let known = tables.withLock({ $0[number] }) { return known }
+        if let known = tables.withLock({ $0[number] }) { return try known.get() }
         let type = schema.columns[footer.auxiliaries[number].column].type
-        let table = try UnitTable(parsing: try auxiliaryPayload(number), kind: kind, type: type)
-        tables.withLock { $0[number] = table }
-        return table
+        let made: Result<UnitTable, ShardError>
+        do throws(ShardError) {
+            made = .success(try UnitTable(parsing: try auxiliaryPayload(number), kind: kind, type: type))
+        } catch {
+            // What the system says now, it may not say again.
+            guard error.code != .io else { throw error }
+            made = .failure(error)
+        }
+        tables.withLock { known in
+            if known.count >= Self.keptTableCount { known.removeAll() }
+            known[number] = made
+        }
+        return try made.get()
     }
 
     /// The payload of an auxiliary page, from its first undamaged copy.

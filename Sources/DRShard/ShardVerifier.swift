@@ -23,6 +23,7 @@ public struct ShardVerifier {
     private let progress: Progress?
     private let stepByteCount: UInt64
     private var findings: [ShardError] = []
+    private var checkedTables: Set<TableUse> = []
 
     private init(source: any ByteSource, depth: Depth, progress: Progress?, stepByteCount: UInt64) {
         self.stepByteCount = stepByteCount
@@ -91,7 +92,7 @@ public struct ShardVerifier {
                             .with(pages.context(page: 0))
                     }
                     end = first.position + chunk.storedByteCount
-                    try checkTables(pages, reader)
+                    checkTables(pages, reader)
                     let missing = pages.index.entries.contains { $0.header.hasMissing }
                     guard missing == chunk.hasMissing else {
                         throw ShardError.corrupt(
@@ -108,16 +109,23 @@ public struct ShardVerifier {
     }
 
     /// Tables that pages name are sound, used or not. Spec: [R-ENC-5].
-    private mutating func checkTables(_ pages: ChunkPages, _ reader: ShardReader) throws(ShardError) {
-        var checked: BlockHeader?
-        for (page, entry) in pages.index.entries.enumerated() where PageLayout.isKnown(entry.header) {
-            let isSame = checked.map { $0.auxiliary == entry.header.auxiliary && $0.encoding == entry.header.encoding }
-            guard isSame != true else { continue }
+    private mutating func checkTables(_ pages: ChunkPages, _ reader: ShardReader) {
+        for (page, entry) in pages.index.entries.enumerated()
+        where entry.header.auxiliary > 0 && PageLayout.isKnown(entry.header) {
+            let use = TableUse(
+                auxiliary: entry.header.auxiliary, encoding: entry.header.encoding, column: entry.header.column)
+            guard checkedTables.insert(use).inserted else { continue }
             do throws(ShardError) { _ = try reader.table(for: entry.header) } catch {
-                throw error.with(pages.context(page: page))
+                report(error, pages.context(page: page))
             }
-            checked = entry.header
         }
+    }
+
+    /// A table, and what pages take it for.
+    private struct TableUse: Hashable {
+        var auxiliary: Int
+        var encoding: Encoding
+        var column: Int
     }
 
     /// Each group block follows its last index, and says what the footer says.

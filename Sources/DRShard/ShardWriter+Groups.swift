@@ -114,7 +114,9 @@ extension ShardWriter {
         let payload =
             kind == .zstdDictionary && !groups.isEmpty
             ? nil : try UnitTable.choose(kind, for: storage, planes: planes[column], level: options.compressionLevel)
-        guard let payload else {
+        guard let payload, payload.count <= Limits.maximumAuxiliaryByteCount else {
+            // A model for very long cells may be more than a reader takes: then they stay plain.
+            if payload != nil { return encoders[column] = plainEncoder(column: column) }
             if kind == .zstdDictionary { encoders[column] = makeEncoder(column: column, table: nil) }
             return
         }

@@ -55,6 +55,9 @@ internal import DRShardFormat
 
     func length(_ index: Int) -> UnsafeMutablePointer<Int32>? { unsafe lengths.baseAddress?.advanced(by: slot(index)) }
 
+    /// Whether a row that was made has no token between start and end.
+    func isEmpty(_ index: Int) -> Bool { unsafe length(index)?.pointee == 2 }
+
     /// Makes the row of a cell that is not present: zeros.
     func clear(_ index: Int) {
         unsafe ids(index)?.update(repeating: 0, count: shape.contextLength)

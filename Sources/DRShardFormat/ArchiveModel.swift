@@ -77,13 +77,13 @@ internal import CDRKernels
         guard let cellByteCount = planes[0].type.cellByteCount,
             planes.contains(where: { $0.missingCount < $0.rowCount })
         else { return nil }
-        let rowCount = planes[0].rowCount
+        let present = (0..<planes[0].rowCount).filter { row in planes.contains { $0.states[row] == .present } }
         let rowByteCount = cellByteCount * planes.count
-        let sampled = max(1, min(rowCount, sampleRowCount, sampleByteCount / rowByteCount))
+        let sampled = max(1, min(present.count, sampleRowCount, sampleByteCount / rowByteCount))
         var rows: [UInt8] = []
         rows.reserveCapacity(sampled * rowByteCount)
         for i in 0..<sampled {
-            let row = i * rowCount / sampled
+            let row = present[i * present.count / sampled]
             Plane.appendPlain(planes, rows: row..<row + 1, to: &rows)
         }
         let unitByteCount = rowByteCount * ColumnStorage.archive.rowsPerUnit(rowCount: 1, byteCount: rowByteCount)

@@ -94,7 +94,7 @@ package struct ChunkEncoder {
             var page = PackedUnits()
             for unit in units {
                 makePlain(unit)
-                page.close(plain: unitBytes)
+                try page.close(plain: unitBytes)
             }
             let prologue = PagePrologue.serialize(
                 checksums: page.sums, ends: page.ends, plainSizes: nil, states: states)
@@ -122,7 +122,7 @@ package struct ChunkEncoder {
         page.payload.reserveCapacity(units.count * pad64(unitByteCount))
         for unit in units {
             makePlain(unit)
-            page.close(plain: unitBytes)
+            try page.close(plain: unitBytes)
             page.payload.append(zeros: pad64(page.payload.count) - page.payload.count)
         }
         let prologue = PagePrologue.serialize(checksums: page.sums, ends: nil, plainSizes: nil, states: states)
@@ -135,14 +135,18 @@ package struct ChunkEncoder {
         var ends: [Int] = []
         var plainSizes: [Int] = []
 
-        mutating func close(plain unit: [UInt8]) {
+        mutating func close(plain unit: [UInt8]) throws(ShardError) {
             let start = payload.count
             payload.append(contentsOf: unit)
-            close(from: start, plainByteCount: unit.count)
+            try close(from: start, plainByteCount: unit.count)
         }
 
         /// What was appended behind `start` is a unit.
-        mutating func close(from start: Int, plainByteCount: Int) {
+        /// - Throws: `.limitExceeded` for a unit or a payload that no reader takes. Spec: FORMAT.md section 10.
+        mutating func close(from start: Int, plainByteCount: Int) throws(ShardError) {
+            guard plainByteCount <= Limits.maximumUnitByteCount, payload.count <= Limits.maximumPayloadByteCount else {
+                throw .limitExceeded("a unit of \(plainByteCount) bytes, in a page of \(payload.count)")
+            }
             sums.append(crc32c(payload, start..<payload.count))
             ends.append(payload.count)
             plainSizes.append(plainByteCount)
@@ -169,7 +173,7 @@ package struct ChunkEncoder {
                 count = unitBytes.count
                 try encoder.append(unitBytes, 0..<count, rowCount: unit.count, to: &page.payload)
             }
-            page.close(from: start, plainByteCount: count)
+            try page.close(from: start, plainByteCount: count)
             plainByteCount += isTensor ? pad64(count) : count
         }
         // A raw page has no table of ends.

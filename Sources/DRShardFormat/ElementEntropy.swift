@@ -35,24 +35,24 @@ package enum ElementEntropy {
 
     private static func exponentBits(_ planes: [Plane]) -> Double? {
         let valueCount = (planes[0].type.cellByteCount ?? 0) / 2
-        var counts = [Int](repeating: 0, count: valueCount * 256)
-        var cells = 0
+        guard planes.contains(where: { $0.missingCount < $0.rowCount }) else { return nil }
+        // A histogram for each place of a cell, unless cells are very long.
+        let places = valueCount <= 1 << 16 ? valueCount : 1
+        var counts = [Int](repeating: 0, count: places * 256)
         for plane in planes {
             for row in 0..<plane.rowCount where plane.states[row] == .present {
                 let start = plane.range(of: row).lowerBound
                 for i in 0..<valueCount {
                     let low = plane.bytes[start + 2 * i]
                     let high = plane.bytes[start + 2 * i + 1]
-                    counts[i * 256 + Int((high & 0x7F) << 1 | low >> 7)] += 1
+                    counts[i % places * 256 + Int((high & 0x7F) << 1 | low >> 7)] += 1
                 }
-                cells += 1
             }
         }
-        guard cells > 0 else { return nil }
         let all = entropy(
             (0..<256).lazy.map { e in stride(from: e, to: counts.count, by: 256).reduce(0) { $0 + counts[$1] } })
         let byPlace =
-            (0..<valueCount).reduce(0.0) { $0 + entropy(counts[$1 * 256..<($1 + 1) * 256]) } / Double(valueCount)
+            (0..<places).reduce(0.0) { $0 + entropy(counts[$1 * 256..<($1 + 1) * 256]) } / Double(places)
         return min(all, byPlace)
     }
 

@@ -114,8 +114,11 @@ internal import CDRKernels
         let places = valueCount * 1024 <= maximumHistogramByteCount ? valueCount : 1
         var histogram = [UInt32](repeating: 0, count: places * 256)
         let step = max(1, (present * cellByteCount + sampleByteCount - 1) / sampleByteCount)
+        var number = 0
         for plane in planes {
-            for row in stride(from: 0, to: plane.rowCount, by: step) where plane.states[row] == .present {
+            for row in 0..<plane.rowCount where plane.states[row] == .present {
+                number += 1
+                guard (number - 1) % step == 0 else { continue }
                 let range = plane.range(of: row)
                 // SAFETY: the kernel reads the values of one cell, and writes 256 counts for each place.
                 unsafe plane.bytes.withUnsafeBytes { bytes in

@@ -55,9 +55,12 @@ internal import CDRKernels
     static func choose(planes: [Plane]) -> [UInt8]? {
         var choice = OperationTableChoice()
         var isEmpty = true
-        let step = max(1, planes.reduce(0) { $0 + $1.rowCount } / sampleRecordCount)
+        let step = max(1, planes.reduce(0) { $0 + $1.rowCount - $1.missingCount } / sampleRecordCount)
+        var number = 0
         for plane in planes {
-            for row in stride(from: 0, to: plane.rowCount, by: step) where plane.states[row] == .present {
+            for row in 0..<plane.rowCount where plane.states[row] == .present {
+                number += 1
+                guard (number - 1) % step == 0 else { continue }
                 choice.add(plane.bytes.span.extracting(plane.range(of: row)))
                 isEmpty = false
             }

@@ -1,13 +1,14 @@
 internal import CDRKernels
+internal import Synchronization
 
 /// What a row of token ids has around the stored tokens.
 public struct TokenRowShape: Hashable, Sendable {
     /// Ids in a row: start, as many tokens as there is room for, end, zeros.
-    public var contextLength: Int
-    public var start: Int32
-    public var end: Int32
+    public let contextLength: Int
+    public let start: Int32
+    public let end: Int32
     /// Stored tokens are below.
-    public var vocabularySize: UInt32
+    public let vocabularySize: UInt32
 
     /// - Parameter contextLength: at least 2.
     public init(contextLength: Int, start: Int32, end: Int32, vocabularySize: UInt32) {
@@ -54,8 +55,8 @@ extension cdr_tokens_status {
 @safe package final class TokenRankTable: Sendable {
     private nonisolated(unsafe) let table: UnsafeMutablePointer<cdr_token_table>
     private let element: ElementType
-    /// Of every id, for encoding.
-    private let ranks: [UInt16]
+    /// Of every id, for encoding; made when they are first needed.
+    private let ranks = Mutex<[UInt16]>([])
 
     /// - Parameters:
     ///   - payload: of the auxiliary page.
@@ -68,10 +69,6 @@ extension cdr_tokens_status {
         // SAFETY: the kernel reads the payload, and writes the table.
         let status = unsafe payload.withUnsafeBytes { payload in
             unsafe cdr_token_table_read(table, payload.baseAddress, payload.count)
-        }
-        ranks = unsafe [UInt16](unsafeUninitializedCapacity: 65_536) { ranks, count in
-            if status == CDR_TOKENS_OK { unsafe cdr_token_ranks(table, ranks.baseAddress) }
-            count = status == CDR_TOKENS_OK ? 65_536 : 0
         }
         if status == CDR_TOKENS_UNSUPPORTED { throw .unsupportedFeature("token ranks: reserved bytes") }
         guard status == CDR_TOKENS_OK else { throw .corrupt("a table of token ranks that breaks its rules") }
@@ -118,6 +115,17 @@ extension cdr_tokens_status {
     /// Encodes a unit into `target`.
     /// - Returns: the bytes that it has; nil if the target is too small for them.
     func encode(_ plain: UnsafeRawBufferPointer, cellCount: Int, into target: UnsafeMutableRawBufferPointer) -> Int? {
+        let table = unsafe table
+        // SAFETY: the kernel writes the rank of every id.
+        let ranks = ranks.withLock { known in
+            if known.isEmpty {
+                known = unsafe [UInt16](unsafeUninitializedCapacity: 65_536) { ranks, count in
+                    unsafe cdr_token_ranks(table, ranks.baseAddress)
+                    count = 65_536
+                }
+            }
+            return known
+        }
         // SAFETY: both buffers are passed with their own counts.
         let count = unsafe cdr_tokens_encode(
             ranks, UInt32(element.byteCount), plain.baseAddress, plain.count, cellCount, target.baseAddress,

@@ -257,4 +257,67 @@ import Testing
         for row in 0..<300 { #expect(cells[row] == data.rows[row][MiniatureData.parameters][2] ?? []) }
         #expect(ShardVerifier.verify(path: folder.file("a.drs"), depth: .decode) == [])
     }
+
+    // R-REC-3: a table that is damaged costs its row group, if that is the last one.
+    @Test(arguments: [true, false]) func resumedWriterGivesUpAGroupWithADamagedTable(inHeader: Bool) throws {
+        let folder = try TemporaryFolder()
+        let data = try MiniatureData(rowCount: 150, dims: 300)
+        let options = smallOptions(bf16: .balanced)
+        try data.write(to: folder.file("a.drs"), options: options)
+        let whole = try contents(folder.file("a.drs"))
+        let footer = try ShardReader(path: folder.file("a.drs")).footer
+        var damaged = whole
+        for position in [footer.auxiliaries[0].firstPosition, footer.auxiliaries[0].secondPosition] {
+            let start = Int(position)
+            if inHeader {
+                // A column that is not there, behind a right checksum.
+                (damaged[start + 20], damaged[start + 21]) = (0xFF, 0xFF)
+                let sum = crc32c(Array(damaged[start..<start + 60]))
+                for i in 0..<4 { damaged[start + 60 + i] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(i))) }
+            } else {
+                for i in 64..<80 { damaged[start + i] = 0 }
+            }
+        }
+        let folders = try (TemporaryFolder(), TemporaryFolder())
+        try write(Array(damaged[..<Int(footer.groups[1].position)]), folders.0.file("a.drs.part"))
+        let writer = try ShardWriter(resuming: folders.0.file("a.drs"), schema: data.schema, options: options)
+        #expect(writer.rowCount == 0)
+        try data.append(to: writer, rows: 0..<150)
+        try writer.finish()
+        #expect(try contents(folders.0.file("a.drs")) == whole)
+        try write(Array(damaged[..<Int(footer.groups[2].position)]), folders.1.file("a.drs.part"))
+        #expect(throws: ShardError.corrupt("")) {
+            _ = try ShardWriter(resuming: folders.1.file("a.drs"), schema: data.schema, options: options)
+        }
+    }
+
+    @Test func tablesAreMadeFromCellsThatAreThere() throws {
+        let folder = try TemporaryFolder()
+        var data = try MiniatureData(rowCount: 128, dims: 300, absence: false)
+        for row in stride(from: 0, to: 128, by: 2) {
+            for variant in 0..<3 { data.rows[row][MiniatureData.views][variant] = nil }
+        }
+        for storage in [ColumnStorage.fast, .balanced, .archive] {
+            let path = folder.file("\(storage).drs")
+            try data.write(to: path, options: smallOptions(bf16: storage))
+            #expect(try Self.pages(path, column: MiniatureData.views) == [Self.name(storage)])
+            #expect(ShardVerifier.verify(path: path, depth: .decode) == [])
+        }
+    }
+
+    @Test func reportsOfHugeOrMissingCellsTakeNoMemoryForThem() throws {
+        let folder = try TemporaryFolder()
+        let schema = try Schema(
+            axes: [],
+            columns: [
+                Column(name: "uid", role: .rowID, type: .tensor(.u8, dims: [4])),
+                Column(name: "huge", role: .other, type: .tensor(.bf16, dims: [1 << 28])),
+                Column(name: "single", role: .other, type: .tensor(.bf16, dims: [])),
+            ])
+        var options = WriterOptions(shardTag: 1)
+        options.rowsPerGroup = 4
+        try ShardWriter(path: folder.file("none.drs"), schema: schema, options: options).finish()
+        let reports = try DataSet(path: folder.path).storageReports()
+        #expect(reports.map(\.column) == ["uid", "huge", "single"] && reports.allSatisfy { $0.floorBits == nil })
+    }
 }
