@@ -30,6 +30,7 @@ let package = Package(
         // For the packages in Fuzz and Benchmarks alone: a product is the only way across packages.
         .library(name: "FuzzBodies", targets: ["FuzzBodies"]),
         .library(name: "GeneratedData", targets: ["GeneratedData"]),
+        .library(name: "CDRKernels", targets: ["CDRKernels"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")

@@ -14,7 +14,11 @@ let package = Package(
                 .product(name: "DRLoader", package: "drshard"),
             ]),
         .executableTarget(
-            name: "KernelBenchmark", dependencies: [.product(name: "DRShardFormat", package: "drshard")]),
+            name: "KernelBenchmark",
+            dependencies: [
+                .product(name: "DRShardFormat", package: "drshard"), .product(name: "CDRKernels", package: "drshard"),
+                .product(name: "GeneratedData", package: "drshard"),
+            ]),
         .executableTarget(
             name: "CodecBenchmark",
             dependencies: [

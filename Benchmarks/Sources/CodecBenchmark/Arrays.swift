@@ -59,13 +59,17 @@ struct Array3 {
         self.bytes = bytes
     }
 
-    /// - Parameter variantCount: where the array has two axes; nil: it has three.
+    /// - Parameter variantCount: of a row: cells are taken in their order, whatever rows they are of in an array of three
+    ///   axes; nil: as that array has them.
     init(_ file: NpyFile, variantCount: Int?) throws {
-        guard file.element == "<u2", file.shape.count == (variantCount == nil ? 3 : 2),
-            variantCount.map({ $0 > 0 && file.shape[0] % $0 == 0 }) ?? true
+        let cellCount = file.shape.dropLast().reduce(1, *)
+        guard file.element == "<u2", file.shape.count == 3 || (file.shape.count == 2 && variantCount != nil),
+            variantCount.map({ $0 > 0 && file.shape[file.shape.count - 2] % $0 == 0 }) ?? true
         else { throw Failure("an array of \(file.element) \(file.shape) for \(variantCount ?? 0) variants") }
-        let shape = variantCount.map { [file.shape[0] / $0, $0, file.shape[1]] } ?? file.shape
-        self.init(rowCount: shape[0], variantCount: shape[1], dims: shape[2], bytes: file.bytes)
+        let variants = variantCount ?? file.shape[1]
+        self.init(
+            rowCount: cellCount / variants, variantCount: variants, dims: file.shape[file.shape.count - 1],
+            bytes: file.bytes)
     }
 }
 

@@ -17,7 +17,7 @@
 //   --write F       writes the generated data as npy into F, and ends
 // Data:
 //   NAME:FILE.npy           u16 [rows, variants, dims]: bf16
-//   NAME:FILE.npy:VARIANTS  u16 [rows * variants, dims]
+//   NAME:FILE.npy:VARIANTS  u16 [rows * variants, dims], or of three axes: rows of so many of their variants
 //   tokens:NAME:FLAT.npy:LENGTHS.npy  u16 ids of all captions, and how many each has, as u8
 //   generated, generated-captions, generated-tokens, augmentations
 // Without any: all generated data.

@@ -1,4 +1,4 @@
-// KernelBenchmark: the float conversions, the sums of products and the checksum, in the cache and out of it, with
+// KernelBenchmark: the float conversions, the sums of products, the checksum and the codecs of bf16, in the cache and out of it, with
 // memcpy beside them. `float_peers.py` measures the same with torch.
 //
 // One thread. Each figure is the median of several rounds, with the fastest one in brackets; rounds are timed by the
@@ -41,6 +41,7 @@ struct Footprint {
         }
         sums(l2)
         checksums(l2)
+        CodecKernels().run()
     }
 
     /// Rows of 1,536 values in L2.
