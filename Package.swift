@@ -33,7 +33,8 @@ let package = Package(
         .library(name: "CDRKernels", targets: ["CDRKernels"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.5.0"),
     ],
     targets: [
         .target(name: "CDRKernels"),
@@ -55,7 +56,9 @@ let package = Package(
         .target(
             name: "DRShard", dependencies: ["DRShardFormat", "CDRKernels"], swiftSettings: swiftSettings),
         .target(
-            name: "DRLoader", dependencies: ["DRShard", "DRShardFormat", "CDRKernels"], swiftSettings: swiftSettings),
+            name: "DRLoader",
+            dependencies: ["DRShard", "DRShardFormat", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: swiftSettings),
         .target(
             name: "DRConvert", dependencies: ["DRShard", "DRShardFormat", "CDRKernels", "CArchive", "CDeflate"],
             swiftSettings: swiftSettings),

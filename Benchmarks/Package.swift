@@ -14,6 +14,12 @@ let package = Package(
                 .product(name: "DRLoader", package: "drshard"),
             ]),
         .executableTarget(
+            name: "LoaderBenchmark",
+            dependencies: [
+                .product(name: "DRShard", package: "drshard"), .product(name: "DRShardFormat", package: "drshard"),
+                .product(name: "DRLoader", package: "drshard"), .product(name: "GeneratedData", package: "drshard"),
+            ]),
+        .executableTarget(
             name: "KernelBenchmark",
             dependencies: [
                 .product(name: "DRShardFormat", package: "drshard"), .product(name: "CDRKernels", package: "drshard"),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks the specification against itself: the listings and worked examples in FORMAT.md, that the vectors are what make.py makes, that
-the independent reader accepts and rejects each vector as vectors/index.json says, and that the rules which it and the
-vectors name are in FORMAT.md.
+"""Checks the specification against itself: the listings and worked examples in FORMAT.md, that the vectors are what
+make.py makes, that the independent reader accepts and rejects each vector as vectors/index.json says, that
+vectors/order.json is what order.py makes, and that the rules which these and the vectors name are in the texts.
 
     check.py
 
@@ -21,6 +21,7 @@ STEPS = (
     ("worked examples", ("examples.py",)),
     ("vectors as they are made", (os.path.join("vectors", "make.py"), "--check")),
     ("vectors as they are read", ("decoder.py", "vectors", "vectors")),
+    ("order of an epoch", ("order.py", "--check")),
 )
 RULE = re.compile(r"R-[A-Z]+-[0-9]+")
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed$")
@@ -48,14 +49,18 @@ def run(arguments):
 
 
 def unknown_rules():
-    """Rules that are named, and that the text does not have."""
+    """Rules that are named, and that their text does not have: ORDER.md those of the order, FORMAT.md all others."""
     def read(path):
         with open(os.path.join(HERE, path), encoding="utf-8") as file:
             return file.read()
-    rules = set(RULE.findall(" ".join(re.findall(r"\[.*?\]", read("FORMAT.md")))))
-    files = sorted(map(os.path.basename, glob.glob(os.path.join(HERE, "decoder*.py"))))
-    return ["%s: FORMAT.md has no rule %s" % (name, rule) for name in files + [os.path.join("vectors", "index.json")]
-            for rule in sorted(set(RULE.findall(read(name))) - rules)]
+    def rules(path):
+        return set(RULE.findall(" ".join(re.findall(r"\[.*?\]", read(path)))))
+    order = {rule for rule in rules("ORDER.md") if rule.startswith("R-ORDER-")}
+    known = order | {rule for rule in rules("FORMAT.md") if not rule.startswith("R-ORDER-")}
+    files = sorted(map(os.path.basename, glob.glob(os.path.join(HERE, "decoder*.py")))) + ["order.py"]
+    return ["%s: %s has no rule %s" % (name, "ORDER.md" if rule.startswith("R-ORDER-") else "FORMAT.md", rule)
+            for name in files + [os.path.join("vectors", "index.json")]
+            for rule in sorted(set(RULE.findall(read(name))) - known)]
 
 
 def main():
@@ -69,7 +74,8 @@ def main():
         sys.stdout.flush()
         results.append(run(arguments))
     unknown = unknown_rules()
-    print("\n".join(["rules that are named:"] + (["  " + line for line in unknown] or ["  all are in FORMAT.md"])))
+    print("rules that are named:")
+    print("\n".join("  " + line for line in unknown or ["all are in FORMAT.md and ORDER.md"]))
     results.append((int(not unknown), len(unknown)))
     passed, failed = (sum(counts) for counts in zip(*results))
     print("%d passed, %d failed" % (passed, failed))

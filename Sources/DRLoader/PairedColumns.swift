@@ -27,22 +27,81 @@ public struct TokenColumn: Hashable, Sendable {
 
 /// Which columns of a schema hold what a paired batch is made of, by roles and kinds of axes.
 ///
-/// Tokens, texts and augmentations may be missing: batches are then without them. Embeddings may not.
+/// Tokens, texts, augmentations and images may be missing: batches are then without them. Embeddings may not.
 public struct PairedColumns: Hashable, Sendable {
     public let rowID: Int
-    public let view: AxisColumns
-    public let real: AxisColumns
-    public let synthetic: AxisColumns
+    /// Of encoded images, or of locators, without an axis.
+    public let image: Int?
+    /// The axes of each part, in the order of `PartKind.allCases`.
+    let parts: [[AxisColumns]]
+
+    public var views: [AxisColumns] { parts[0] }
+    public var real: [AxisColumns] { parts[1] }
+    public var synthetic: [AxisColumns] { parts[2] }
 
     /// - Throws: `.invalidArgument` for a name that the schema does not have, or where one has to be chosen;
-    ///   `.schemaMismatch` for a schema that lacks what is needed. Both say what the schema has.
+    ///   `.schemaMismatch` for a schema that lacks what is needed, or axes of a part that do not fit each other. All say
+    ///   what the schema has.
     public init(schema: Schema, options: LoaderOptions = LoaderOptions()) throws(ShardError) {
         let resolver = RoleResolver(schema: schema, tokenizer: options.tokenizer)
         rowID = schema.rowIDColumn
-        view = try resolver.columns(axis: options.viewAxis, kind: .view, embedding: .imageEmbedding)
-        real = try resolver.columns(axis: options.realAxis, kind: .realCaption, embedding: .textEmbedding)
-        synthetic = try resolver.columns(
-            axis: options.syntheticAxis, kind: .syntheticCaption, embedding: .textEmbedding)
+        let images = schema.columns.indices.filter {
+            schema.columns[$0].role == .image && schema.columns[$0].axis == nil
+                && [.binary, .locator].contains(schema.columns[$0].type)
+        }
+        image = images.count == 1 ? images[0] : nil
+        parts = [
+            try resolver.axes(options.views, kind: .view, embedding: .imageEmbedding),
+            try resolver.axes(options.real, kind: .realCaption, embedding: .textEmbedding),
+            try resolver.axes(options.synthetic, kind: .syntheticCaption, embedding: .textEmbedding),
+        ]
+        for axes in parts { for axis in axes { try axes[0].checkFits(axis, schema, schema) } }
+    }
+
+    /// - Throws: `.schemaMismatch` if the columns of another data set make batches of another shape.
+    func checkFits(_ other: PairedColumns, _ schema: Schema, _ otherSchema: Schema) throws(ShardError) {
+        for (mine, others) in zip(parts, other.parts) {
+            for axis in others { try mine[0].checkFits(axis, schema, otherSchema) }
+        }
+        guard schema.columns[rowID].type == otherSchema.columns[other.rowID].type else {
+            throw .schemaMismatch("its row ids have another size")
+        }
+    }
+
+    /// What a plan knows of the axes.
+    func plannedAxes(_ schema: Schema, _ options: LoaderOptions) -> [PartKind: [PlannedAxis]] {
+        var planned: [PartKind: [PlannedAxis]] = [:]
+        for (i, kind) in PartKind.allCases.enumerated() {
+            let choices = [options.views, options.real, options.synthetic][i]
+            planned[kind] = parts[i].enumerated().map { number, axis in
+                PlannedAxis(
+                    name: axis.name, count: axis.variantCount,
+                    isExchangeable: schema.axes[axis.axis].exchangeable == .yes,
+                    weight: choices.isEmpty ? 1 : choices[number].weight)
+            }
+        }
+        return planned
+    }
+}
+
+extension AxisColumns {
+    /// - Throws: `.schemaMismatch` if cells of another axis do not fit into the same matrices.
+    fileprivate func checkFits(_ other: AxisColumns, _ schema: Schema, _ otherSchema: Schema) throws(ShardError) {
+        func fail(_ what: String) -> ShardError {
+            .schemaMismatch("axes \"\(name)\" and \"\(other.name)\" cannot fill one batch: \(what)")
+        }
+        let types = embeddings.map { schema.columns[$0].type }
+        guard types == other.embeddings.map({ otherSchema.columns[$0].type }) else {
+            throw fail("their embeddings have other elements or dimensions")
+        }
+        guard (tokens == nil) == (other.tokens == nil), (text == nil) == (other.text == nil),
+            (augmentation == nil) == (other.augmentation == nil)
+        else { throw fail("one has tokens, texts or augmentations, the other not") }
+        if let mine = tokens, let tokens = other.tokens {
+            guard mine.contextLength == tokens.contextLength, mine.vocabularySize == tokens.vocabularySize,
+                mine.start == tokens.start, mine.end == tokens.end
+            else { throw fail("their tokens are of two tokenizers") }
+        }
     }
 }
 
@@ -50,7 +109,18 @@ private struct RoleResolver {
     let schema: Schema
     let tokenizer: String?
 
-    func columns(axis name: String?, kind: Axis.Kind, embedding: Role) throws(ShardError) -> AxisColumns {
+    /// The axes of a part: those that are named, or the only one of its kind.
+    func axes(_ choices: [AxisChoice], kind: Axis.Kind, embedding: Role) throws(ShardError) -> [AxisColumns] {
+        guard Set(choices.map(\.name)).count == choices.count else {
+            throw .invalidArgument("an axis is named twice: \(choices.map(\.name).joined(separator: ", "))")
+        }
+        guard !choices.isEmpty else { return [try columns(axis: nil, kind: kind, embedding: embedding)] }
+        var axes: [AxisColumns] = []
+        for choice in choices { axes.append(try columns(axis: choice.name, kind: kind, embedding: embedding)) }
+        return axes
+    }
+
+    private func columns(axis name: String?, kind: Axis.Kind, embedding: Role) throws(ShardError) -> AxisColumns {
         let axis = try axisNumber(name, kind: kind)
         let embeddings = columns(role: embedding, axis: axis) { $0.cellByteCount != nil }
         guard !embeddings.isEmpty else {

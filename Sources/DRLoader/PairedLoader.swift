@@ -1,58 +1,121 @@
 public import DRShard
 public import DRShardFormat
+public import Logging
 internal import Synchronization
 
-/// What a loader did since it was made.
-public struct LoaderCounts: Hashable, Sendable {
-    public var batchCount: UInt64 = 0
-    public var sampleCount: UInt64 = 0
-    /// Bytes of the matrices of all batches.
-    public var deliveredByteCount: UInt64 = 0
-    /// What was asked of the data set's shards, by whomever, since the loader was made.
-    public var reads = ReadCounts()
-    public init() {}
+/// A data set that a loader takes rows from.
+public struct LoaderSet: Sendable {
+    public var dataSet: DataSet
+    /// Against the loader's other sets: of 3 and 1, three rows in four.
+    public var weight = 1
+    /// Nil: all rows.
+    public var selection: RowSelection?
+    /// Rows that are not read.
+    public var quarantine: Quarantine?
+
+    public init(_ dataSet: DataSet, weight: Int = 1, selection: RowSelection? = nil, quarantine: Quarantine? = nil) {
+        self.dataSet = dataSet
+        self.weight = weight
+        self.selection = selection
+        self.quarantine = quarantine
+    }
 }
 
-/// Delivers shuffled epochs of a data set as paired batches.
+/// Delivers epochs of a data set, or of several, as paired batches, in an order that is a pure function: ORDER.md.
 ///
-/// Every batch is a pure function of data set, options, epoch and step. Many threads may use one loader.
+/// Every batch is a pure function of data sets, options, epoch and step. Many threads may use one loader.
 public final class PairedLoader: Sendable {
-    public let dataSet: DataSet
     public let options: LoaderOptions
-    public let columns: PairedColumns
-    public let rowSetDigest: SequenceDigest
-    private let delivered = Mutex(LoaderCounts())
+    public let shape: PlanShape
+    let context: LoadContext
+    private let logger: Logger
+    private let losses: LossCounter
+    private let meter = LoadMeter()
     private let earlierReads: ReadCounts
+    /// Of this process: a forked child makes one of its own.
+    private let pools = Mutex<(processID: Int32, pool: BatchPool)?>(nil)
 
-    /// - Throws: what `PairedColumns` and `EpochPlan` throw; `.invalidArgument` for a batch that is larger than the
-    ///   data set, if the tail is dropped: there would be none.
-    public init(dataSet: DataSet, options: LoaderOptions = LoaderOptions()) throws(ShardError) {
-        do throws(ShardError) {
-            columns = try PairedColumns(schema: dataSet.schema, options: options)
-            try EpochPlan.check(options.plan)
-            let rowCount = dataSet.rowCount
-            guard rowCount == 0 || options.plan.tail == .short || options.plan.batchSize <= rowCount else {
-                throw .invalidArgument(
-                    "a batch of \(options.plan.batchSize) rows, of \(rowCount): without the tail there is nothing"
-                )
+    /// - Throws: what `PairedColumns` and `EpochPlan` throw; `.schemaMismatch` for sets that do not fit each other, or a
+    ///   quarantine list of other rows; `.invalidArgument` for options that cannot be, or a batch that is larger than the
+    ///   data, if the tail is dropped: there would be none.
+    public init(sets: [LoaderSet], options: LoaderOptions = LoaderOptions(), logger: Logger? = nil) throws(ShardError) {
+        let shape = try options.plan.shape()
+        var loaded: [LoadedSet] = []
+        for set in sets {
+            do throws(ShardError) { loaded.append(try LoadedSet(set, options, isMixed: sets.count > 1)) } catch {
+                throw error.with(.init(path: set.dataSet.path))
             }
-        } catch { throw error.with(.init(path: dataSet.path)) }
-        self.dataSet = dataSet
+        }
+        guard let first = loaded.first else { throw .invalidArgument("a loader without a data set") }
+        for other in loaded.dropFirst() {
+            do throws(ShardError) {
+                try first.columns.checkFits(other.columns, first.dataSet.schema, other.dataSet.schema)
+            } catch { throw error.with(.init(path: other.dataSet.path)) }
+        }
+        try PairedLoader.check(options, first)
+        let plan = try EpochPlan(sets: loaded.map(\.planned), epoch: 0, options: options.plan)
+        let rowCount = loaded.reduce(0) { $0 + $1.planned.rowCount }
+        guard rowCount == 0 || plan.stepCount > 0 else {
+            throw ShardError.invalidArgument(
+                "a batch of \(shape.batchSize) rows, of \(rowCount): without the tail there is nothing"
+            ).with(.init(path: first.dataSet.path))
+        }
         self.options = options
-        rowSetDigest = dataSet.rowSetDigest
-        earlierReads = dataSet.readCounts
+        self.shape = shape
+        let capacity = shape.batchSize / options.plan.world.worldSize
+        context = LoadContext(sets: loaded, options: options, capacity: capacity)
+        let logger = logger ?? Logger(label: "drshard.loader")
+        self.logger = logger
+        losses = LossCounter(policy: options.damage, sets: loaded.map(\.dataSet)) { logger.warning("\($0)") }
+        earlierReads = loaded.reduce(ReadCounts()) { $0 + $1.dataSet.readCounts }
     }
 
+    public convenience init(
+        dataSet: DataSet, options: LoaderOptions = LoaderOptions(), logger: Logger? = nil
+    ) throws(ShardError) {
+        try self.init(sets: [LoaderSet(dataSet)], options: options, logger: logger)
+    }
+
+    private static func check(_ options: LoaderOptions, _ set: LoadedSet) throws(ShardError) {
+        let floats: [ElementType] = [.bf16, .f16, .f32]
+        if let element = options.embeddingElement, !floats.contains(element) {
+            throw .invalidArgument("embeddings as \(element): bf16, f16 and f32 can be had")
+        }
+        guard [.i32, .i64, .u16].contains(options.tokenElement) else {
+            throw .invalidArgument("token ids as \(options.tokenElement): i32, i64 and u16 can be had")
+        }
+        guard options.threadCount ?? 1 >= 1, options.prefetchByteCount >= 0, options.readAheadByteCount >= 0 else {
+            throw .invalidArgument("a loader has at least one thread, and no negative number of bytes")
+        }
+        for column in set.columns.parts.flatMap({ $0.flatMap(\.embeddings) })
+        where options.content.contains(.embeddings) {
+            let stored = set.dataSet.schema.columns[column].type.element ?? .u8
+            guard let element = options.embeddingElement, element != stored, !floats.contains(stored) else { continue }
+            throw ShardError.invalidArgument("embeddings of \(stored) cannot become \(element)").with(
+                .init(path: set.dataSet.path, column: set.dataSet.schema.columns[column].name))
+        }
+    }
+
+    /// The data sets, in their order.
+    public var dataSets: [DataSet] { context.sets.map(\.dataSet) }
+    /// The columns that batches of a set are made of.
+    public func columns(ofSet set: Int = 0) -> PairedColumns { context.sets[set].columns }
+
+    /// What was done since the loader was made, by all of its epochs.
     public var counts: LoaderCounts {
-        var counts = delivered.withLock { $0 }
-        counts.reads = dataSet.readCounts - earlierReads
+        var counts = meter.snapshot
+        counts.reads = context.sets.reduce(ReadCounts()) { $0 + $1.dataSet.readCounts } - earlierReads
+        counts.lostRowCount = UInt64(losses.count)
         return counts
     }
+
+    /// Memories of batches that somebody holds: callers, or the loader's threads.
+    package var liveBatchCount: Int { pools.withLock { $0?.pool.liveCount ?? 0 } }
 
     /// Which rows and variants an epoch has.
     /// - Throws: `.invalidArgument` for a negative epoch.
     public func plan(epoch: Int) throws(ShardError) -> EpochPlan {
-        try EpochPlan(rowSetDigest: rowSetDigest, rowCount: dataSet.rowCount, epoch: epoch, options: options.plan)
+        try EpochPlan(sets: context.sets.map(\.planned), epoch: epoch, options: options.plan)
     }
 
     /// The batches of an epoch, in order.
@@ -63,63 +126,61 @@ public final class PairedLoader: Sendable {
         guard (0...plan.stepCount).contains(step) else {
             throw .invalidArgument("step \(step): epoch \(epoch) has \(plan.stepCount)")
         }
-        return PairedEpoch(loader: self, plan: plan, nextStep: step)
+        logger.debug("epoch \(epoch) of \(plan.stepCount) steps begins at step \(step)")
+        return PairedEpoch(loader: self, plan: plan, firstStep: step)
     }
 
-    /// Reads one batch of a plan of this loader.
-    /// - Throws: `.schemaMismatch` for a row that lacks all variants of an axis; errors of the files, with their place.
-    public func batch(step: Int, of plan: EpochPlan) throws(ShardError) -> PairedBatch {
-        let rows = plan.rows(step: step)
-        var view = AxisReader(dataSet, columns.view, content: options.content, rows: rows)
-        var real = AxisReader(dataSet, columns.real, content: options.content, rows: rows)
-        var synthetic = AxisReader(dataSet, columns.synthetic, content: options.content, rows: rows)
-        let views = try view.read(draw: plan.draw(axis: columns.view.name))
-        let realCaptions = try real.read(draw: plan.draw(axis: columns.real.name))
-        let syntheticCaptions = try synthetic.read(draw: plan.draw(axis: columns.synthetic.name))
-        let batch = PairedBatch(
-            epoch: plan.epoch, step: step, rows: rows, rowIDs: try rowIDs(rows),
-            image: ImagePart(views: views, embeddings: view.embeddings, augmentations: view.augmentations),
-            real: CaptionPart(
-                captions: realCaptions, embeddings: real.embeddings, tokens: real.tokenBatch, texts: real.texts),
-            synthetic: CaptionPart(
-                captions: syntheticCaptions, embeddings: synthetic.embeddings, tokens: synthetic.tokenBatch,
-                texts: synthetic.texts))
-        delivered.withLock { counts in
-            counts.batchCount += 1
-            counts.sampleCount += UInt64(batch.count)
-            counts.deliveredByteCount += UInt64(batch.byteCount)
+    /// The batches from a state on: the rest of its epoch; of one that is at its end, the next.
+    /// - Throws: `.invalidArgument` if another plan, or other rows, made the state: names what differs.
+    public func epoch(resuming state: LoaderState) throws(ShardError) -> PairedEpoch {
+        try state.check(against: self.state(epoch: state.epoch, step: state.step))
+        let plan = try plan(epoch: state.epoch)
+        guard state.step == plan.stepCount else { return try epoch(state.epoch, startingAt: state.step) }
+        return try epoch(state.epoch + 1)
+    }
+
+    /// What a run that goes on at a step of an epoch has to keep.
+    public func state(epoch: Int, step: Int) -> LoaderState {
+        LoaderState(sets: context.sets.map(\.planned), shape: shape, epoch: epoch, step: step)
+    }
+
+    func engine(_ plan: EpochPlan, firstStep: Int) -> LoadEngine {
+        LoadEngine(
+            context: context, plan: plan, firstStep: firstStep, pool: pool(plan), losses: losses, meter: meter)
+    }
+
+    private func pool(_ plan: EpochPlan) -> BatchPool {
+        pools.withLock { known in
+            let processID = getProcessID()
+            if let known, known.processID == processID { return known.pool }
+            let capacity = LoadEngine.capacity(plan, options, batchByteCount: context.layout.byteCount)
+            let pool = BatchPool(layout: context.layout, keptCount: capacity + 2)
+            known = (processID, pool)
+            return pool
         }
-        return batch
-    }
-
-    private func rowIDs(_ rows: [Int]) throws(ShardError) -> BatchMatrix? {
-        guard options.content.contains(.rowIDs) else { return nil }
-        let matrix = BatchMatrix(column: dataSet.schema.columns[columns.rowID], rowCount: rows.count)
-        let addresses = rows.map { CellAddress(row: $0) }
-        _ = try matrix.buffer.read(dataSet, column: columns.rowID, addresses, slots: Array(rows.indices))
-        return matrix
     }
 }
 
-/// The batches of an epoch, in order, read when they are asked for. Belongs to one thread.
-public final class PairedEpoch {
-    public let plan: EpochPlan
-    /// The step that `next` delivers.
-    public private(set) var nextStep: Int
-    private let loader: PairedLoader
-
-    init(loader: PairedLoader, plan: EpochPlan, nextStep: Int) {
-        self.loader = loader
-        self.plan = plan
-        self.nextStep = nextStep
-    }
-
-    /// The next batch; nil at the end of the epoch. It is empty for a rank to whom a short last batch leaves nothing.
-    /// - Throws: what `PairedLoader.batch` throws; the step is then tried again by the next call.
-    public func next() throws(ShardError) -> PairedBatch? {
-        guard nextStep < plan.stepCount else { return nil }
-        let batch = try loader.batch(step: nextStep, of: plan)
-        nextStep += 1
-        return batch
+extension LoadedSet {
+    init(_ set: LoaderSet, _ options: LoaderOptions, isMixed: Bool) throws(ShardError) {
+        dataSet = set.dataSet
+        columns = try PairedColumns(schema: set.dataSet.schema, options: options)
+        selection = set.selection
+        let whole = set.dataSet.rowSetDigest
+        var quarantined: Set<Int> = []
+        if let list = set.quarantine {
+            guard list.rowSetDigest == whole else {
+                throw .schemaMismatch("a quarantine list of the row set \(list.rowSetDigest), not \(whole)")
+            }
+            if let row = list.rows.first(where: { $0 >= set.dataSet.rowCount }) {
+                throw .schemaMismatch("row \(row) of a quarantine list, of \(set.dataSet.rowCount)")
+            }
+            quarantined = set.selection.map { selection in Set(list.rows.compactMap(selection.logical)) } ?? list.rows
+        }
+        planned = PlannedSet(
+            rowSetDigest: set.selection?.rowSetDigest ?? whole,
+            rowCount: set.selection?.rowCount ?? set.dataSet.rowCount,
+            weight: isMixed ? set.weight : 1, axes: columns.plannedAxes(set.dataSet.schema, options),
+            quarantined: quarantined)
     }
 }

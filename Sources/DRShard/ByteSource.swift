@@ -29,9 +29,16 @@ public protocol ByteSource: Sendable {
 
     /// All bytes, if they are in memory: readers then copy from there, or hand out views.
     var memory: UnsafeRawBufferPointer? { get }
+
+    /// Says that a range will be read soon, so that it can be fetched meanwhile. May do nothing; fails silently, since
+    /// the read itself will tell.
+    func willRead(_ range: Range<UInt64>)
 }
 
 extension ByteSource {
+    /// Nothing: bytes in memory need no fetching.
+    public func willRead(_ range: Range<UInt64>) {}
+
     /// Bytes `[position, position + count)`.
     /// - Throws: `.truncated` if the source does not have them: nothing is allocated then.
     package func bytes(at position: UInt64, count: Int) throws(ShardError) -> [UInt8] {

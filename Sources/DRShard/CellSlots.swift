@@ -9,6 +9,8 @@ internal import DRShardFormat
     /// The slot of each cell; nil: its own place.
     private let slots: [Int]?
     private let target: UnsafeMutableRawBufferPointer
+    /// Where each cell goes, if that is not a slot of the target.
+    private let places: [UnsafeMutableRawPointer]?
     let conversion: FloatConversion?
 
     /// - Parameters:
@@ -29,6 +31,7 @@ internal import DRShardFormat
         self.stride = stride ?? byteCount
         self.slots = slots
         unsafe self.target = target
+        unsafe places = nil
         guard slots?.count ?? count == count, self.stride >= byteCount, slots?.min() ?? 0 >= 0 else {
             throw .invalidArgument("slots or stride do not fit \(count) cells of \(byteCount) bytes")
         }
@@ -39,11 +42,29 @@ internal import DRShardFormat
         }
     }
 
+    /// Places anywhere: the caller sees to it that each has room for a cell as it comes out, while the value is used.
+    /// - Throws: `.invalidArgument` if the column is no tensor, or has no such conversion.
+    init(
+        _ schema: Schema, column: Int, places: [UnsafeMutableRawPointer], element: ElementType?
+    ) throws(ShardError) {
+        guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount,
+            let stored = schema.columns[column].type.element
+        else { throw .invalidArgument("column \(column) is no tensor") }
+        let element = element ?? stored
+        conversion = try CellSlots.conversion(from: stored, to: element)
+        byteCount = cell / stored.byteCount * element.byteCount
+        stride = 0
+        slots = nil
+        unsafe target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        unsafe self.places = places
+    }
+
     private init(_ other: CellSlots, slots: [Int]) {
         byteCount = other.byteCount
         stride = other.stride
         self.slots = slots
         unsafe target = other.target
+        unsafe places = nil
         conversion = other.conversion
     }
 
@@ -52,7 +73,7 @@ internal import DRShardFormat
         CellSlots(self, slots: slots.map { slots in indexes.map { slots[$0] } } ?? indexes)
     }
 
-    private static func conversion(from stored: ElementType, to element: ElementType) throws(ShardError)
+    static func conversion(from stored: ElementType, to element: ElementType) throws(ShardError)
         -> FloatConversion?
     {
         switch (stored, element) {
@@ -69,6 +90,9 @@ internal import DRShardFormat
 
     /// The memory of a cell.
     func memory(_ index: Int) -> UnsafeMutableRawBufferPointer {
+        if let places = unsafe places {
+            return unsafe UnsafeMutableRawBufferPointer(start: places[index], count: byteCount)
+        }
         let start = (slots?[index] ?? index) * stride
         return unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + byteCount])
     }

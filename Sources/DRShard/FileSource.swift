@@ -65,6 +65,22 @@ public final class FileSource: ByteSource {
 
     public var memory: UnsafeRawBufferPointer? { nil }
 
+    public func willRead(_ range: Range<UInt64>) {
+        #if canImport(Glibc)
+            // One call fetches no more than the device's read-ahead, which is 128 KiB at least.
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.adviceByteCount) {
+                let count = min(UInt64(Self.adviceByteCount), range.upperBound - start)
+                posix_fadvise(descriptor, off_t(start), off_t(count), CInt(POSIX_FADV_WILLNEED))
+            }
+        #elseif canImport(Darwin)
+            var advice = radvisory(
+                ra_offset: off_t(range.lowerBound), ra_count: CInt(clamping: range.upperBound - range.lowerBound))
+            // SAFETY: the call reads the struct.
+            _ = unsafe fcntl(descriptor, F_RDADVISE, &advice)
+        #endif
+    }
+    private static let adviceByteCount = 128 << 10
+
     public func read(_ requests: [ReadRequest], into target: UnsafeMutableRawBufferPointer) throws(ShardError) {
         for request in requests {
             var done = 0
@@ -115,6 +131,15 @@ public final class FileSource: ByteSource {
     deinit { if let map = unsafe map { unsafe munmap(map, Int(byteCount)) } }
 
     public var memory: UnsafeRawBufferPointer? { unsafe UnsafeRawBufferPointer(start: map, count: Int(byteCount)) }
+
+    public func willRead(_ range: Range<UInt64>) {
+        guard let map = unsafe map, range.upperBound <= byteCount else { return }
+        // Advice is about whole pages of the system.
+        let start = Int(range.lowerBound) & ~(pageByteCount - 1)
+        // SAFETY: the range lies in the map; nothing is written.
+        _ = unsafe madvise(map.advanced(by: start), Int(range.upperBound) - start, MADV_WILLNEED)
+    }
+    private let pageByteCount = Int(sysconf(CInt(_SC_PAGESIZE)))
 
     public func read(_ requests: [ReadRequest], into target: UnsafeMutableRawBufferPointer) throws(ShardError) {
         let bytes = unsafe UnsafeRawBufferPointer(start: map, count: Int(byteCount))

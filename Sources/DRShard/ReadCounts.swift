@@ -1,3 +1,4 @@
+internal import DRShardFormat
 internal import Synchronization
 
 /// What was asked of the sources of shards since they were opened.
@@ -7,6 +8,8 @@ public struct ReadCounts: Hashable, Sendable {
     public var byteCount: UInt64 = 0
     /// Reads; of a map: units.
     public var requestCount: UInt64 = 0
+    /// Time that threads spent in reads, together; of a map: none, since its reads cannot be seen.
+    public var nanoseconds: UInt64 = 0
 
     public init() {}
 
@@ -14,6 +17,7 @@ public struct ReadCounts: Hashable, Sendable {
         var sum = a
         sum.byteCount += b.byteCount
         sum.requestCount += b.requestCount
+        sum.nanoseconds += b.nanoseconds
         return sum
     }
 
@@ -22,6 +26,7 @@ public struct ReadCounts: Hashable, Sendable {
         var rest = later
         rest.byteCount -= earlier.byteCount
         rest.requestCount -= earlier.requestCount
+        rest.nanoseconds -= earlier.nanoseconds
         return rest
     }
 }
@@ -30,16 +35,26 @@ public struct ReadCounts: Hashable, Sendable {
 final class ReadCounter: Sendable {
     private let byteCount = Atomic<UInt64>(0)
     private let requestCount = Atomic<UInt64>(0)
+    private let nanoseconds = Atomic<UInt64>(0)
 
     func add(byteCount: Int, requestCount: Int = 1) {
         self.byteCount.wrappingAdd(UInt64(byteCount), ordering: .relaxed)
         self.requestCount.wrappingAdd(UInt64(requestCount), ordering: .relaxed)
     }
 
+    /// Counts one read, and the time that it takes.
+    func counting<Value>(byteCount: Int, _ read: () throws(ShardError) -> Value) throws(ShardError) -> Value {
+        let start = MonotonicClock.nanoseconds
+        defer { nanoseconds.wrappingAdd(MonotonicClock.nanoseconds &- start, ordering: .relaxed) }
+        add(byteCount: byteCount)
+        return try read()
+    }
+
     var counts: ReadCounts {
         var counts = ReadCounts()
         counts.byteCount = byteCount.load(ordering: .relaxed)
         counts.requestCount = requestCount.load(ordering: .relaxed)
+        counts.nanoseconds = nanoseconds.load(ordering: .relaxed)
         return counts
     }
 }

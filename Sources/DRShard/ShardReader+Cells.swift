@@ -5,6 +5,11 @@ public struct MissingCell: Hashable, Sendable {
     /// Its place in the batch of addresses.
     public var index: Int
     public var state: CellState
+
+    package init(index: Int, state: CellState) {
+        self.index = index
+        self.state = state
+    }
 }
 
 /// The values of a batch of cells of a ragged type, in the order of their addresses.

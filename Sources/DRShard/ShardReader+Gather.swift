@@ -1,4 +1,4 @@
-internal import DRShardFormat
+package import DRShardFormat
 
 /// A unit that a batch needs.
 private struct UnitRequest {
@@ -57,7 +57,7 @@ final class ReadContext: @unchecked Sendable {
 
 extension ShardReader {
     /// Reads the units of all addresses, in the order of the file, and calls `body` for every cell.
-    func forEachCell(
+    package func forEachCell(
         column: Int, _ addresses: [CellAddress], _ body: (Int, UnsafeRawBufferPointer, CellState) -> Void
     ) throws(ShardError) {
         var failure: ShardError?
@@ -245,6 +245,8 @@ extension ShardReader {
         return try page(chunk.index.page(ofRow: row), in: chunk)
     }
 
+    /// Bytes between units that are read with them: at most these, and an eighth of what is wanted. A read that is saved
+    /// costs no more than that, and what nobody asked for stays little.
     private static let gapByteCount: UInt64 = 16 << 10
     private static let runByteCount = 4 << 20
 
@@ -260,13 +262,15 @@ extension ShardReader {
             let first = requests[order[next]].position
             var end = first
             var last = next
+            var wanted: UInt64 = 0
             while last < order.count {
                 let unit = requests[order[last]]
                 let unitEnd = unit.position + UInt64(unit.storedByteCount)
+                let gap = min(Self.gapByteCount, max(wanted / 8, UInt64(FormatConstants.alignment)))
                 guard
-                    last == next
-                        || (unit.position <= end + Self.gapByteCount && unitEnd - first <= UInt64(Self.runByteCount))
+                    last == next || (unit.position <= end + gap && unitEnd - first <= UInt64(Self.runByteCount))
                 else { break }
+                wanted += UInt64(unit.storedByteCount)
                 end = max(end, unitEnd)
                 last += 1
             }
@@ -280,7 +284,6 @@ extension ShardReader {
         _ missing: inout [MissingCell]
     ) throws(ShardError) {
         let count = Int(range.upperBound - range.lowerBound)
-        counter.add(byteCount: count)
         // Decoders read past the last unit. Spec: FORMAT.md section 5.2.
         let room = count + FormatConstants.slackByteCount
         if context.run.count < room { context.run = [UInt8](repeating: 0, count: room) }
@@ -288,8 +291,10 @@ extension ShardReader {
         // SAFETY: the buffer is used inside the closure only; units lie in the range.
         unsafe context.run.withUnsafeMutableBytes { buffer in
             do throws(ShardError) {
-                try unsafe source.read(
-                    [ReadRequest(position: range.lowerBound, byteCount: count, targetOffset: 0)], into: buffer)
+                try counter.counting(byteCount: count) { () throws(ShardError) in
+                    try unsafe source.read(
+                        [ReadRequest(position: range.lowerBound, byteCount: count, targetOffset: 0)], into: buffer)
+                }
                 for i in units {
                     let unit = context.requests[i]
                     let start = Int(unit.position - range.lowerBound)
@@ -352,9 +357,9 @@ extension ShardReader {
         let cellCount = PageLayout.rowCount(page.header, unit: request.unit) * page.header.variantCount
         try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
             if let ranks {
-                try unsafe ranks.table.decodeRow(
-                    stored, plainByteCount: ranks.plainByteCount, cellCount: cellCount, cell: number,
-                    shape: slots.shape, ids: slots.ids(index), length: slots.length(index))
+                try unsafe slots.decode(
+                    index, stored, ranks: ranks.table, plainByteCount: ranks.plainByteCount, cellCount: cellCount,
+                    cell: number)
             } else {
                 var failure: ShardError?
                 try unsafe context.units.withCell(number, state: state) { value in

@@ -145,8 +145,9 @@ public final class ShardReader: Sendable {
     func group(ofRow row: Int) -> Int { row / header.rowsPerGroup }
 
     private func countedBytes(at position: UInt64, count: Int) throws(ShardError) -> [UInt8] {
-        counter.add(byteCount: count)
-        return try source.bytes(at: position, count: count)
+        try counter.counting(byteCount: count) { () throws(ShardError) in
+            try source.bytes(at: position, count: count)
+        }
     }
 
     /// The place of the chunk that holds a variant of a column, which exist, in a row group's list of chunks.

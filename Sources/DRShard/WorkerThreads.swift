@@ -57,14 +57,20 @@ package enum WorkerThreads {
         count: Int, threadCount: Int, _ body: @escaping @Sendable (Int) throws(ShardError) -> Void
     ) throws(ShardError) {
         let work = Work(count: count, body: body)
-        let threads = (1..<max(1, min(threadCount, count))).compactMap { _ in start { work.run() } }
+        let threads = (1..<max(1, min(threadCount, count))).compactMap { _ in WorkerThread { work.run() } }
         work.run()
-        for thread in threads { pthread_join(thread, nil) }
+        for thread in threads { thread.join() }
         if let failure = work.failure { throw failure }
     }
+}
 
-    /// - Returns: nil if the system has no thread to give; the others then do its work.
-    private static func start(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
+/// A thread of its own, which somebody has to join once.
+// SAFETY: a handle of the system's, which any thread may use.
+package struct WorkerThread: @unchecked Sendable {
+    private let handle: pthread_t
+
+    /// - Returns: nil if the system has no thread to give.
+    package init?(_ body: @escaping @Sendable () -> Void) {
         let task = unsafe Unmanaged.passRetained(ThreadTask(body)).toOpaque()
         #if canImport(Darwin)
             var thread: pthread_t?
@@ -72,10 +78,18 @@ package enum WorkerThreads {
             var thread = pthread_t()
         #endif
         // SAFETY: the thread takes over the reference that was retained for it, once; without a thread it is taken here.
-        if unsafe pthread_create(&thread, nil, runThreadTask, task) == 0 { return thread }
-        unsafe Unmanaged<ThreadTask>.fromOpaque(task).release()
-        return nil
+        guard unsafe pthread_create(&thread, nil, runThreadTask, task) == 0 else {
+            unsafe Unmanaged<ThreadTask>.fromOpaque(task).release()
+            return nil
+        }
+        #if canImport(Darwin)
+            guard let thread else { return nil }
+        #endif
+        handle = thread
     }
+
+    /// Waits for its end.
+    package func join() { pthread_join(handle, nil) }
 }
 
 /// What a new thread is handed.

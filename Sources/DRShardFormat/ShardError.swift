@@ -55,7 +55,7 @@ public struct ShardError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     public let code: Code
-    public let reason: String
+    public private(set) var reason: String
     public var context: Context
 
     public init(_ code: Code, _ reason: String, context: Context = Context()) {
@@ -94,6 +94,13 @@ public struct ShardError: Error, Equatable, Sendable, CustomStringConvertible {
         error.context.page = context.page ?? outer.page
         error.context.row = context.row ?? outer.row
         error.context.position = context.position ?? outer.position
+        return error
+    }
+
+    /// The same error, with more of what is known about it, or of what to do.
+    public func adding(_ text: String) -> ShardError {
+        var error = self
+        error.reason += "; " + text
         return error
     }
 

@@ -19,6 +19,11 @@ public struct TokenRowShape: Hashable, Sendable {
         self.vocabularySize = vocabularySize
     }
 
+    /// Whether every id of a row is below 2^16.
+    package var fitsUInt16: Bool {
+        vocabularySize <= 65_536 && UInt16(exactly: start) != nil && UInt16(exactly: end) != nil
+    }
+
     fileprivate var row: cdr_token_row {
         cdr_token_row(start: start, end: end, vocabulary: vocabularySize, context: UInt32(contextLength))
     }

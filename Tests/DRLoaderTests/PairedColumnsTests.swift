@@ -34,15 +34,15 @@ import Testing
     @Test func embeddingsAloneAreEnough() throws {
         let found = try resolve(columns)
         #expect(
-            found.rowID == 0 && found.view.embeddings == [1] && found.real.embeddings == [2]
-                && found.synthetic.embeddings == [3])
-        #expect(found.view.augmentation == nil && found.real.tokens == nil && found.synthetic.text == nil)
-        #expect(found.synthetic.name == "synthetic" && found.synthetic.variantCount == 3)
+            found.rowID == 0 && found.views[0].embeddings == [1] && found.real[0].embeddings == [2]
+                && found.synthetic[0].embeddings == [3])
+        #expect(found.views[0].augmentation == nil && found.real[0].tokens == nil && found.synthetic[0].text == nil)
+        #expect(found.synthetic[0].name == "synthetic" && found.synthetic[0].variantCount == 3)
     }
 
     @Test func severalTensorsOfAnAxisAreAllTaken() throws {
         let found = try resolve(columns + [Column(name: "second", role: .imageEmbedding, type: Self.vector, axis: 0)])
-        #expect(found.view.embeddings == [1, 4])
+        #expect(found.views[0].embeddings == [1, 4])
     }
 
     @Test func missingAxisOrEmbeddingIsNamedWithWhatThereIs() {
@@ -67,14 +67,15 @@ import Testing
         expect(.invalidArgument, "there are 2 axes of synthetic captions: \"synthetic\", \"llava\"") {
             try resolve(axes: axes, columns)
         }
-        #expect(try resolve(axes: axes, columns) { $0.syntheticAxis = "llava" }.synthetic.embeddings == [4])
+        #expect(
+            try resolve(axes: axes, columns) { $0.synthetic = [AxisChoice("llava")] }.synthetic[0].embeddings == [4])
         expect(.invalidArgument, "there is no axis \"blip\"") {
-            try resolve(axes: axes, columns) { $0.syntheticAxis = "blip" }
+            try resolve(axes: axes, columns) { $0.synthetic = [AxisChoice("blip")] }
         }
     }
 
     @Test func tokensNeedAUsableTokenizer() throws {
-        #expect(try resolve(columns + [tokens("t")]).synthetic.tokens?.contextLength == 12)
+        #expect(try resolve(columns + [tokens("t")]).synthetic[0].tokens?.contextLength == 12)
         expect(.schemaMismatch, "column \"t\"") { try resolve(columns + [tokens("t", tokenizer: nil)]) }
         expect(.schemaMismatch, "u64") { try resolve(columns + [tokens("t", .ragged(.u64))]) }
         for contextLength: UInt32 in [0, 1, .max] {
@@ -94,6 +95,6 @@ import Testing
         }
         var both = columns
         both.append(Column(name: "c", role: .tokens, type: .ragged(.u16), axis: 1, tokenizer: 1))
-        #expect(try resolve(both, tokenizers: tokenizers) { $0.tokenizer = "siglip" }.synthetic.tokens?.column == 5)
+        #expect(try resolve(both, tokenizers: tokenizers) { $0.tokenizer = "siglip" }.synthetic[0].tokens?.column == 5)
     }
 }

@@ -121,21 +121,27 @@ struct PairedFixture {
 /// Everything that a batch says, for comparison.
 struct BatchContents: Equatable {
     var rows: [Int]
-    var variants: [[Int]]
+    var namedRows: [Int]
+    var repetitions: [Int]
+    var variants: [[VariantDraw]]
     var matrices: [[[UInt8]]]
-    var augmentations: [Augmentation]?
+    var values: [[[UInt8]?]]
     var lengths: [[Int]?]
 
     init(_ batch: PairedBatch) {
         rows = batch.rows
+        namedRows = batch.namedRows
+        repetitions = batch.repetitions
         variants = [batch.image.views, batch.real.captions, batch.synthetic.captions].flatMap {
-            [$0.drawn, $0.delivered]
+            [$0.draws, $0.deliveries]
         }
         let all =
             [batch.rowIDs, batch.real.tokens?.ids, batch.synthetic.tokens?.ids].compactMap { $0 }
             + batch.image.embeddings + batch.real.embeddings + batch.synthetic.embeddings
         matrices = all.map { matrix in (0..<matrix.rowCount).map { matrix.bytes(row: $0) } }
-        augmentations = batch.image.augmentations
+        values = [batch.image.values, batch.image.augmentations?.values].map { values in
+            values.map { values in (0..<values.count).map { values[$0] } } ?? []
+        }
         lengths = [batch.real.tokens?.lengths, batch.synthetic.tokens?.lengths]
     }
 }

@@ -1,103 +1,175 @@
 public import DRShardFormat
 
-/// Which process of a job asks.
-public struct World: Hashable, Sendable {
-    /// From 0.
-    public var rank: Int
-    public var worldSize: Int
-    public init(rank: Int = 0, worldSize: Int = 1) {
-        self.rank = rank
-        self.worldSize = worldSize
-    }
+/// A place of a batch, as the plan fills it.
+public struct PlannedSample: Hashable, Sendable {
+    /// Which set of a mix.
+    public let set: Int
+    /// The epoch of that set.
+    public let setEpoch: Int
+    /// The logical row that the order names.
+    public let named: Int
+    /// The logical row that is delivered: another one only for a row on a quarantine list.
+    public let row: Int
+    /// Whether a padded last batch repeats it.
+    public let isRepetition: Bool
+    /// The draws of its parts; nil for a part without axes.
+    public let view: VariantDraw?
+    public let real: VariantDraw?
+    public let synthetic: VariantDraw?
 }
 
-/// What becomes of the rows behind the last full batch.
-public enum Tail: Sendable {
-    /// They are left out of this epoch: all batches have the same size.
-    case drop
-    /// They are a last, shorter batch.
-    case short
-}
-
-/// What, besides the rows, an epoch's order hangs on.
-public struct PlanOptions: Hashable, Sendable {
-    public var seed: UInt64 = 0
-    /// Rows of a global batch: of all ranks together. A multiple of the world size.
-    public var batchSize = 256
-    public var tail = Tail.drop
-    public var world = World()
-    public init() {}
-}
-
-/// Which rows and variants an epoch delivers at which step: a pure function of the row set, the options and the epoch.
-///
-/// The order of rows is global: place p of the epoch has row `KeyedPermutation(count: rowCount, key: key("rows"))[p]`.
-/// Global batch s is places `[s · batchSize, (s + 1) · batchSize)`; rank r of w has the part
-/// `[start + m · r / w, start + m · (r + 1) / w)` of its m places, rounded down: the w-th part of a full batch.
-/// On the axis NAME, row i has variant `Draw(key: key("axis NAME")).index(row: i, count: variantCount)`.
-/// `key` is `OrderKey.key` with the row set's digest, the seed and the epoch.
+/// Which rows and variants an epoch delivers at which step: a pure function of the rows, the options and the epoch.
+/// Spec: ORDER.md. Cost: O(1) time and memory for any step, whatever the number of rows.
 public struct EpochPlan: Sendable {
-    public let rowSetDigest: SequenceDigest
-    public let rowCount: Int
+    public let sets: [PlannedSet]
+    public let shape: PlanShape
+    public let world: World
     public let epoch: Int
-    public let options: PlanOptions
     /// Global batches of the epoch.
     public let stepCount: Int
-    private let permutation: KeyedPermutation
+    let clock: LaneClock
+    /// Of a single set.
+    let single: SetEpoch?
 
-    /// - Throws: `.invalidArgument` for options that cannot be, or a negative epoch. Cost: O(1).
-    public init(rowSetDigest: SequenceDigest, rowCount: Int, epoch: Int, options: PlanOptions) throws(ShardError) {
-        try EpochPlan.check(options)
-        guard epoch >= 0 else { throw .invalidArgument("epoch \(epoch): epochs are counted from 0") }
-        guard rowCount >= 0 else { throw .invalidArgument("\(rowCount) rows") }
-        self.rowSetDigest = rowSetDigest
-        self.rowCount = rowCount
+    /// - Throws: `.invalidArgument` for options that cannot be, or a negative epoch.
+    public init(sets: [PlannedSet], epoch: Int, options: PlanOptions) throws(ShardError) {
+        let shape = try options.shape()
+        try EpochPlan.check(sets, shape)
+        guard epoch >= 0, epoch < 1 << 53 else { throw .invalidArgument("epoch \(epoch): epochs are counted from 0") }
+        self.sets = sets
+        self.shape = shape
         self.epoch = epoch
-        self.options = options
-        let full = rowCount / options.batchSize
-        stepCount = options.tail == .short && rowCount % options.batchSize > 0 ? full + 1 : full
-        permutation = KeyedPermutation(
-            count: rowCount,
-            key: OrderKey.key(rowSetDigest: rowSetDigest, seed: options.seed, epoch: UInt64(epoch), stream: "rows"))
+        world = options.world
+        let rowCount = sets.reduce(0) { $0 + $1.rowCount }
+        let full = rowCount / shape.batchSize
+        let isSingle = sets.count == 1
+        if isSingle {
+            stepCount = shape.tail != .drop && rowCount % shape.batchSize > 0 ? full + 1 : full
+        } else {
+            stepCount = shape.epochSteps ?? full
+        }
+        try EpochPlan.checkPlaces(epoch: epoch, stepCount: stepCount, shape, isMixed: !isSingle)
+        clock = LaneClock(sets: sets, shape: shape, epoch: epoch, stepCount: stepCount)
+        single = isSingle ? SetEpoch(sets[0], epoch: epoch, shape: shape) : nil
     }
 
-    static func check(_ options: PlanOptions) throws(ShardError) {
-        let world = options.world
-        guard world.worldSize >= 1, world.rank >= 0, world.rank < world.worldSize else {
-            throw .invalidArgument("rank \(world.rank) of \(world.worldSize): ranks are counted from 0")
+    private static func check(_ sets: [PlannedSet], _ shape: PlanShape) throws(ShardError) {
+        guard !sets.isEmpty else { throw .invalidArgument("a plan without a set") }
+        let isMixed = sets.count > 1
+        for set in sets { try set.check(shape, isMixed: isMixed) }
+        guard isMixed else {
+            guard shape.epochSteps == nil else {
+                throw .invalidArgument("an epoch of one set has the steps that its rows fill")
+            }
+            return
         }
-        guard options.batchSize >= 1 else { throw .invalidArgument("a batch of \(options.batchSize) rows") }
-        guard options.batchSize % world.worldSize == 0 else {
-            throw .invalidArgument(
-                "a global batch of \(options.batchSize) rows cannot be shared equally by \(world.worldSize) ranks")
+        guard shape.order != .none else { throw .invalidArgument("several sets cannot be mixed in the order none") }
+        guard shape.tail == .drop else {
+            throw .invalidArgument("an epoch of several sets ends with a full batch: its tail can only be drop")
+        }
+        guard sets.reduce(0, { $0 + $1.weight }) <= PlanShape.maximumWeight else {
+            throw .invalidArgument("the weights of the sets add up to more than \(PlanShape.maximumWeight)")
         }
     }
 
-    /// This rank's places of the epoch at a step; none for a rank to whom a short last batch leaves nothing.
-    public func places(step: Int) -> Range<Int> {
+    /// Spec: [R-ORDER-2].
+    private static func checkPlaces(epoch: Int, stepCount: Int, _ shape: PlanShape, isMixed: Bool) throws(ShardError) {
+        guard isMixed else { return }
+        let (steps, overflow) = (epoch + 1).multipliedReportingOverflow(by: stepCount)
+        let (places, another) = steps.multipliedReportingOverflow(by: shape.laneRows)
+        guard !overflow, !another, places <= 1 << 62 else {
+            throw .invalidArgument("epoch \(epoch) of the mix lies too far ahead")
+        }
+    }
+
+    func setEpoch(_ set: Int, _ epoch: Int) -> SetEpoch {
+        single ?? SetEpoch(sets[set], epoch: epoch, shape: shape)
+    }
+
+    // MARK: Ranks
+
+    /// The lanes of the plan's rank. Spec: [R-ORDER-15].
+    public var lanes: Range<Int> {
+        let count = shape.lanes / world.worldSize
+        return world.rank * count..<(world.rank + 1) * count
+    }
+
+    /// Rows of a lane at a step, which exists.
+    func rowCount(lane: Int, step: Int) -> Int {
+        guard let single, shape.tail == .short, step == stepCount - 1 else { return shape.laneRows }
+        return min(shape.laneRows, single.order.placeCount(lane: lane) - step * shape.laneRows)
+    }
+
+    /// The rank's place in its batch of a lane's first row at a step, which exists; of the lane behind its last one: the
+    /// number of its rows.
+    func slotStart(lane: Int, step: Int) -> Int {
+        let first = lanes.lowerBound
+        guard let single, shape.tail == .short, step == stepCount - 1 else { return (lane - first) * shape.laneRows }
+        let before = step * shape.laneRows
+        if shape.order == .none { return (first..<lane).reduce(0) { $0 + rowCount(lane: $1, step: step) } }
+        return single.order.laneStart(lane) - single.order.laneStart(first) - (lane - first) * before
+    }
+
+    /// The rank's rows at a step; none for a rank to whom a short last batch leaves nothing.
+    public func sampleCount(step: Int) -> Int {
         precondition(step >= 0 && step < stepCount, "step \(step) of \(stepCount)")
-        let start = step * options.batchSize
-        let count = min(options.batchSize, rowCount - start)
-        let world = options.world
-        return start + part(count, world.rank)..<start + part(count, world.rank + 1)
+        return slotStart(lane: lanes.upperBound, step: step)
     }
 
-    /// `count · rank / worldSize`, without overflow.
-    private func part(_ count: Int, _ rank: Int) -> Int {
-        let (quotient, remainder) = count.quotientAndRemainder(dividingBy: options.world.worldSize)
-        return quotient * rank + remainder * rank / options.world.worldSize
+    /// The most steps that the rows of one portion may go to.
+    var largestSpan: Int {
+        guard shape.order == .blocks, stepCount > 0 else { return 1 }
+        let smallest = sets.map(\.weight).min() ?? 1
+        let total = sets.reduce(0) { $0 + $1.weight }
+        let window = min(shape.windowRows, sets.map(\.rowCount).max() ?? 1)
+        let places = sets.count == 1 ? window : (window / smallest + 2) * total
+        return min(stepCount, places / shape.laneRows + 2)
     }
 
-    /// The row at a place of the epoch.
-    public func row(place: Int) -> Int { permutation[place] }
+    // MARK: Samples
 
-    /// This rank's rows at a step, in the order of the batch.
-    public func rows(step: Int) -> [Int] { places(step: step).map { permutation[$0] } }
+    /// The rank's samples at a step, in the order of the batch. Cost: O(samples).
+    /// - Throws: `.limitExceeded` if nearly all rows are on the quarantine list.
+    public func samples(step: Int) throws(ShardError) -> [PlannedSample] {
+        var samples: [PlannedSample] = []
+        samples.reserveCapacity(sampleCount(step: step))
+        var epochs: [SetPlace: SetEpoch] = [:]
+        for lane in lanes {
+            for i in 0..<rowCount(lane: lane, step: step) {
+                let place = clock.place(lane: lane, step: step, i)
+                let key = SetPlace(set: place.set, epoch: place.epoch)
+                let setEpoch = epochs[key] ?? setEpoch(place.set, place.epoch)
+                epochs[key] = setEpoch
+                samples.append(try sample(place, lane: lane, setEpoch))
+            }
+        }
+        return samples
+    }
 
-    /// The draws on an axis.
-    public func draw(axis name: String) -> Draw {
-        Draw(
-            key: OrderKey.key(
-                rowSetDigest: rowSetDigest, seed: options.seed, epoch: UInt64(epoch), stream: "axis " + name))
+    private struct SetPlace: Hashable {
+        let set: Int
+        let epoch: Int
+    }
+
+    private func sample(_ place: LaneClock.Place, lane: Int, _ setEpoch: SetEpoch) throws(ShardError) -> PlannedSample {
+        let (named, isRepetition) = setEpoch.order.namedRow(lane: lane, place: place.place)
+        let row = try setEpoch.delivered(named)
+        let draws = setEpoch.parts.map { $0?.draw(row: row) }
+        return PlannedSample(
+            set: place.set, setEpoch: place.epoch, named: named, row: row, isRepetition: isRepetition, view: draws[0],
+            real: draws[1], synthetic: draws[2])
+    }
+
+    /// The rank's logical rows at a step, in the order of the batch, as the order names them.
+    public func rows(step: Int) throws(ShardError) -> [Int] { try samples(step: step).map(\.named) }
+}
+
+extension SetOrder {
+    /// The row at a place of a lane; behind the last place, what a padded batch repeats. Spec: [R-ORDER-16].
+    func namedRow(lane: Int, place: Int) -> (row: Int, isRepetition: Bool) {
+        let count = placeCount(lane: lane)
+        guard place >= count else { return (row(lane: lane, place: place), false) }
+        guard shape.order == .none else { return (row(lane: lane, place: place % count), true) }
+        return (row(lane: lane, place: place) % rowCount, true)
     }
 }

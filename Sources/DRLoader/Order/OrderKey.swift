@@ -1,11 +1,12 @@
-public import DRShardFormat
+internal import DRShardFormat
 
 /// The mixing functions of the order of an epoch: the same numbers on every machine and in every language.
+/// Spec: ORDER.md section 2.
 ///
 /// All arithmetic is modulo 2^64.
 public enum OrderKey {
-    /// Of the definitions in this folder; part of every key.
-    public static let planVersion: UInt32 = 1
+    /// Of ORDER.md; part of every key.
+    public static let planVersion: UInt32 = 2
 
     static let prefix = "drshard-order"
     /// The increment of SplitMix64: 2^64 divided by the golden ratio, made odd.
@@ -14,20 +15,24 @@ public enum OrderKey {
     /// The key of one stream of an epoch's numbers.
     ///
     /// SHA-256 of `"drshard-order" ‖ plan version u32 ‖ row-set digest u128 ‖ seed u64 ‖ epoch u64 ‖ stream` (numbers
-    /// little-endian, text UTF-8 without a terminator); its first 8 bytes as a little-endian number.
-    /// Streams: `rows` for the order of rows, `axis NAME` for the draws on the axis of that name. Names,
-    /// since numbers of axes differ between a shard and its side shards.
-    public static func key(rowSetDigest: SequenceDigest, seed: UInt64, epoch: UInt64, stream: String) -> UInt64 {
+    /// little-endian, text UTF-8 without a terminator); its first 8 bytes as a little-endian number. Spec: [R-ORDER-4].
+    /// Axes have their names in their streams, since their numbers differ between a shard and its side shards.
+    public static func key(rowSetDigest: UInt128, seed: UInt64, epoch: UInt64, stream: String) -> UInt64 {
         var bytes = Array(prefix.utf8)
         append(planVersion, to: &bytes)
-        append(rowSetDigest.value, to: &bytes)
+        append(rowSetDigest, to: &bytes)
         append(seed, to: &bytes)
         append(epoch, to: &bytes)
         bytes.append(contentsOf: stream.utf8)
-        return SHA256.digest(bytes)[0..<8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        return number(SHA256.digest(bytes)[0..<8])
     }
 
-    private static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
+    /// Bytes as a little-endian number.
+    static func number<Number: FixedWidthInteger>(_ bytes: some BidirectionalCollection<UInt8>) -> Number {
+        bytes.reversed().reduce(0) { $0 << 8 | Number($1) }
+    }
+
+    static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
         for i in 0..<number.bitWidth / 8 { bytes.append(UInt8(truncatingIfNeeded: number >> (8 * i))) }
     }
 
@@ -41,19 +46,10 @@ public enum OrderKey {
 
     /// Output number `counter`, from 0, of SplitMix64 with the seed `key`.
     static func output(_ key: UInt64, _ counter: UInt64) -> UInt64 { mix(key &+ (counter &+ 1) &* increment) }
-}
 
-/// Counter-based draws of one stream: the draw of a row depends on nothing but key and row.
-public struct Draw: Hashable, Sendable {
-    public let key: UInt64
-    public init(key: UInt64) { self.key = key }
-
-    /// Output number `row` of SplitMix64 with the seed `key`.
-    public func bits(row: Int) -> UInt64 { OrderKey.output(key, UInt64(row)) }
-
-    /// A uniform draw from `[0, count)`: `bits · count` divided by 2^64, rounded down. No number is more than
-    /// `count / 2^64` more likely than another.
-    public func index(row: Int, count: Int) -> Int {
-        Int(bits(row: row).multipliedFullWidth(by: UInt64(count)).high)
+    /// A uniform draw from `[0, count)`: `output · count` divided by 2^64, rounded down. No number is more than
+    /// `count / 2^64` more likely than another. Spec: [R-ORDER-5].
+    static func draw(_ key: UInt64, _ counter: UInt64, count: Int) -> Int {
+        Int(output(key, counter).multipliedFullWidth(by: UInt64(count)).high)
     }
 }

@@ -1,0 +1,268 @@
+internal import DRShard
+internal import DRShardFormat
+
+/// Makes the batches of one rank's epoch ahead of who asks for them, on threads of its own, and hands them out in order.
+///
+/// Threads take portions in the order in which they are needed, and scatter their rows over the batches of the portion's
+/// steps. Batches that are being made are those of the next `capacity` steps: that is all the memory there is, and what
+/// keeps the threads from running ahead.
+// SAFETY: all vars are used under the monitor's lock alone.
+final class LoadEngine: @unchecked Sendable {
+    /// A batch that is being made.
+    private struct Slot {
+        let memory: BatchMemory
+        /// Samples that are not there yet.
+        var missing: Int
+        /// What went wrong, and in which portion: of several, the first.
+        var failure: (portion: Int, error: ShardError)?
+    }
+
+    /// What is there for who asks for the next batch.
+    enum Answer {
+        case batch(PairedBatch)
+        case failure(ShardError)
+        case end
+        case notYet
+    }
+
+    private enum Condition {
+        static let work = 0
+        static let batch = 1
+    }
+
+    let plan: EpochPlan
+    let firstStep: Int
+    let processID = getProcessID()
+    private let context: LoadContext
+    private let losses: LossCounter
+    private let pool: BatchPool
+    private let meter: LoadMeter
+    private let threadCount: Int
+    private let capacity: Int
+    private let monitor = Monitor(conditionCount: 2)
+    private var portions: PortionSequence
+    /// The portion that is to be taken next, and its number.
+    private var pending: Portion?
+    private var pendingNumber = 0
+    private var slots: [Slot?]
+    private(set) var nextStep: Int
+    private var isCancelled = false
+    private var mayWait = true
+    private var threads: [WorkerThread] = []
+    private var readAhead: ReadAhead?
+    /// Called once when the next batch is there, or will never be.
+    private var waiter: (@Sendable () -> Void)?
+
+    init(
+        context: LoadContext, plan: EpochPlan, firstStep: Int, pool: BatchPool, losses: LossCounter, meter: LoadMeter
+    ) {
+        self.context = context
+        self.plan = plan
+        self.firstStep = firstStep
+        self.pool = pool
+        self.losses = losses
+        self.meter = meter
+        nextStep = firstStep
+        threadCount = LoadEngine.threadCount(context.options)
+        capacity = LoadEngine.capacity(plan, context.options, batchByteCount: context.layout.byteCount)
+        portions = PortionSequence(plan, from: firstStep)
+        slots = Array(repeating: nil, count: capacity)
+        pending = portions.next()
+    }
+
+    static func threadCount(_ options: LoaderOptions) -> Int {
+        max(1, options.threadCount ?? min(8, processorCount()))
+    }
+
+    /// Batches that are made at once: those that one portion goes to, and what the budget has room for on top.
+    static func capacity(_ plan: EpochPlan, _ options: LoaderOptions, batchByteCount: Int) -> Int {
+        let ahead = options.prefetchByteCount / max(1, batchByteCount)
+        return plan.largestSpan + min(max(ahead, 2), 64)
+    }
+
+    // MARK: Threads
+
+    /// Starts the threads; without one, `next` does the work itself.
+    func start() {
+        monitor.lock()
+        defer { monitor.unlock() }
+        guard threads.isEmpty, !isCancelled else { return }
+        for _ in 0..<threadCount { if let thread = WorkerThread({ self.work() }) { threads.append(thread) } }
+        guard context.options.readAheadByteCount > 0 else { return }
+        readAhead = ReadAhead(context: context, plan: plan, firstStep: firstStep)
+    }
+
+    private func work() {
+        ForkGate.shared.enter()
+        defer { ForkGate.shared.leave() }
+        let reader = PortionReader(context: context, plan: plan, firstStep: firstStep, losses: losses)
+        monitor.lock()
+        while waitForPortion() {
+            guard let task = takePortion() else { break }
+            monitor.unlock()
+            let start = MonotonicClock.nanoseconds
+            var filled = [Int](repeating: 0, count: task.portion.steps.count)
+            var failure: ShardError?
+            do throws(ShardError) { try reader.read(task.portion, into: task.memories, filled: &filled) } catch {
+                failure = error
+            }
+            meter.addWork(MonotonicClock.nanoseconds &- start)
+            monitor.lock()
+            finish(task, filled: filled, failure)
+        }
+        monitor.unlock()
+    }
+
+    /// Waits, with the lock, until a portion can be read.
+    /// - Returns: false at the end.
+    private func waitForPortion() -> Bool {
+        while !isCancelled, let portion = pending {
+            if portion.steps.upperBound < nextStep + capacity { return true }
+            let start = MonotonicClock.nanoseconds
+            ForkGate.shared.leave()
+            monitor.wait(Condition.work)
+            // With the lock: who forks waits for nobody that needs it.
+            ForkGate.shared.enter()
+            meter.addIdle(MonotonicClock.nanoseconds &- start)
+        }
+        return false
+    }
+
+    private struct Task {
+        let portion: Portion
+        let number: Int
+        let memories: [BatchMemory]
+    }
+
+    private func takePortion() -> Task? {
+        guard let portion = pending else { return nil }
+        let task = Task(
+            portion: portion, number: pendingNumber, memories: portion.steps.map { slot(step: $0).memory })
+        pending = portions.next()
+        pendingNumber += 1
+        readAhead?.passed(pendingNumber)
+        // Who else waits may go on, or end.
+        monitor.signal(Condition.work)
+        return task
+    }
+
+    /// The slot of a step that is within reach, made if need be.
+    private func slot(step: Int) -> Slot {
+        if let slot = slots[step % capacity] { return slot }
+        let slot = Slot(memory: pool.take(), missing: plan.sampleCount(step: step))
+        slots[step % capacity] = slot
+        return slot
+    }
+
+    private func finish(_ task: Task, filled: [Int], _ failure: ShardError?) {
+        for (i, step) in task.portion.steps.enumerated() where filled[i] > 0 {
+            guard var slot = slots[step % capacity] else { continue }
+            slot.missing -= filled[i]
+            if let failure, task.number < slot.failure?.portion ?? .max { slot.failure = (task.number, failure) }
+            slots[step % capacity] = slot
+            if step == nextStep, slot.missing == 0 { batchIsThere() }
+        }
+    }
+
+    private func batchIsThere() {
+        monitor.signal(Condition.batch)
+        let body = waiter
+        waiter = nil
+        body?()
+    }
+
+    // MARK: Who asks
+
+    /// The next batch, waiting for it.
+    func next() -> Answer {
+        monitor.lock()
+        defer { monitor.unlock() }
+        meter.addDepth(readyCount())
+        let start = MonotonicClock.nanoseconds
+        while true {
+            let answer = answer()
+            guard case .notYet = answer else {
+                meter.addWait(MonotonicClock.nanoseconds &- start)
+                return answer
+            }
+            monitor.wait(Condition.batch)
+        }
+    }
+
+    /// The next batch if it is there.
+    func poll() -> Answer {
+        monitor.withLock { answer() }
+    }
+
+    /// Calls `body` when `poll` has something to say: at once, or from another thread.
+    func whenReady(_ body: @escaping @Sendable () -> Void) {
+        monitor.lock()
+        let isReady = isCancelled || !mayWait || nextStep >= plan.stepCount || isComplete(nextStep)
+        if !isReady { waiter = body }
+        monitor.unlock()
+        if isReady { body() }
+    }
+
+    /// Calls whoever waits by `whenReady`, now or the next time, without a batch.
+    func stopWaiting() {
+        monitor.lock()
+        let body = waiter
+        waiter = nil
+        mayWait = false
+        monitor.unlock()
+        body?()
+    }
+
+    private func isComplete(_ step: Int) -> Bool {
+        guard let slot = slots[step % capacity] else { return plan.sampleCount(step: step) == 0 }
+        return slot.missing == 0
+    }
+
+    private func answer() -> Answer {
+        guard !isCancelled, nextStep < plan.stepCount else { return .end }
+        guard isComplete(nextStep) else { return .notYet }
+        let step = nextStep
+        let slot = slot(step: step)
+        // A batch that failed stays: asked again, it says so again.
+        if let failure = slot.failure { return .failure(failure.error) }
+        slots[step % capacity] = nil
+        nextStep += 1
+        monitor.broadcast(Condition.work)
+        let batch = PairedBatch(
+            epoch: plan.epoch, step: step, count: plan.sampleCount(step: step), context: context,
+            lease: BatchLease(slot.memory, pool: pool))
+        meter.addBatch(batch)
+        return .batch(batch)
+    }
+
+    private func readyCount() -> Int {
+        var step = nextStep
+        while step < min(plan.stepCount, nextStep + capacity), slots[step % capacity] != nil, isComplete(step) {
+            step += 1
+        }
+        return step - nextStep
+    }
+
+    // MARK: End
+
+    /// Ends all threads and gives all memory back, but for batches that somebody holds.
+    func cancel() {
+        monitor.lock()
+        isCancelled = true
+        monitor.broadcast(Condition.work)
+        batchIsThere()
+        let ending = threads
+        threads = []
+        let ahead = readAhead
+        readAhead = nil
+        monitor.unlock()
+        ahead?.cancel()
+        for thread in ending { thread.join() }
+        monitor.lock()
+        for i in slots.indices {
+            if let slot = slots[i] { pool.giveBack(slot.memory) }
+            slots[i] = nil
+        }
+        monitor.unlock()
+    }
+}
