@@ -11,12 +11,14 @@ public final class DataSet: Sendable {
     public var rowCount: Int { firstRows[shards.count] }
 
     /// Opens all shards of a folder, or a single shard.
+    /// - Parameter options: of every shard; `keptByteCount` is for all of them together.
     /// - Throws: `.io` if there is none; `.schemaMismatch` if two do not belong together; what opening a shard throws.
     public init(path: String, access: Access = .read, options: ReaderOptions = .init()) throws(ShardError) {
         self.path = path
+        let budget = PageBudget(limit: options.keptByteCount)
         var shards: [ShardReader] = []
         for file in try DataSet.shardPaths(path) {
-            shards.append(try ShardReader(path: file, access: access, options: options))
+            shards.append(try ShardReader(source: try access.open(file), options: options, budget: budget))
         }
         var firstRows = [0]
         for shard in shards {

@@ -4,6 +4,8 @@ internal import Synchronization
 /// The pages of a column chunk, and those of them that were opened.
 final class ChunkPages: Sendable {
     let index: ChunkIndex
+    /// Of the index and the opened pages.
+    let account: KeptAccount
     let type: ColumnType
     let cellByteCount: Int?
     private let place: ShardError.Context
@@ -15,10 +17,22 @@ final class ChunkPages: Sendable {
         cellByteCount = type.cellByteCount
         place = context
         pages = Mutex(Array(repeating: nil, count: index.entries.count))
+        let entryByteCount = MemoryLayout<ChunkIndex.Entry>.stride + MemoryLayout<OpenPage?>.stride
+        account = KeptAccount(byteCount: KeptPages.objectByteCount + index.entries.count * entryByteCount)
     }
 
     func page(_ number: Int) -> OpenPage? { pages.withLock { $0[number] } }
-    func keep(_ page: OpenPage) { pages.withLock { $0[page.number] = page } }
+
+    /// Keeps a page, unless another thread was first.
+    /// - Returns: the one that is kept; the budget is to be told of it.
+    func keep(_ page: OpenPage) -> OpenPage {
+        pages.withLock { pages in
+            if let earlier = pages[page.number] { return earlier }
+            pages[page.number] = page
+            account.grow(by: page.byteCount)
+            return page
+        }
+    }
 
     func context(page: Int) -> ShardError.Context {
         var context = place
@@ -60,6 +74,13 @@ final class OpenPage: Sendable {
             && cellByteCount != nil
         if case .exponents(let table)? = table { exponents = table } else { exponents = nil }
         self.context = context
+    }
+
+    /// What it takes in memory, roughly: its tables take what they take in the file. The exponent table is counted where
+    /// it is kept, though a page that was opened with it may outlast it there.
+    var byteCount: Int {
+        header.prologueByteCount + MemoryLayout<BlockHeader>.size + MemoryLayout<ShardError.Context>.size
+            + KeptPages.objectByteCount
     }
 
     /// Where a unit's stored bytes lie in the payload.

@@ -186,7 +186,6 @@ extension ShardReader {
 
     /// The units of cells that are in the order of the file; each unit once.
     private func locate(in context: ReadContext) throws(ShardError) {
-        let known = knownChunks()
         let cells = context.cells
         var pages: [OpenPage] = []
         var requests: [UnitRequest] = []
@@ -199,6 +198,8 @@ extension ShardReader {
         requests.reserveCapacity(cells.count)
         var lastChunk = UInt64.max
         var chunk: ChunkPages?
+        var lastGroup: Int32 = -1
+        var known: [ChunkPages?] = []
         var firstRow = 0
         var endRow = 0
         var rowsPerUnit = 1
@@ -210,7 +211,11 @@ extension ShardReader {
             if cell.key >> 24 != lastChunk || row >= endRow {
                 if cell.key >> 24 != lastChunk {
                     lastChunk = cell.key >> 24
-                    chunk = known[Int(lastChunk)]
+                    if cell.group != lastGroup {
+                        lastGroup = cell.group
+                        known = keptChunks(ofGroup: Int(lastGroup))
+                    }
+                    chunk = known.isEmpty ? nil : known[Int(cell.chunk)]
                     if chunk == nil { chunk = try self.pages(chunk: Int(cell.chunk), group: Int(cell.group)) }
                 }
                 if let last = pages.last { Self.place(&requests, placed..<requests.count, of: last) }

@@ -15,13 +15,17 @@ public struct CellAddress: Hashable, Sendable {
 public struct ReaderOptions: Sendable {
     /// Whether the checksum of each unit is compared before its bytes are used. Metadata is always checked.
     public var checksUnits = true
+    /// Bytes of memory, roughly, for what is kept of indexes, prologues and tables: of all shards of a data set together,
+    /// or of a reader that was opened alone. When there is more, the oldest is dropped, and read again when it is needed.
+    /// With 0 nothing is kept.
+    public var keptByteCount = 256 << 20
     public init() {}
 }
 
 /// Random access to the cells of one complete shard.
 ///
 /// Opening reads the tail, the footer and the first 64 bytes. Indexes and prologues are read when they are first
-/// needed, and kept. Many threads may use one reader.
+/// needed, and kept within the options' `keptByteCount`. Many threads may use one reader.
 public final class ShardReader: Sendable {
     public let header: FileHeader
     public let footer: Footer
@@ -29,16 +33,14 @@ public final class ShardReader: Sendable {
     let source: any ByteSource
     let counter = ReadCounter()
 
-    /// The chunks that were used, by their number in the shard.
-    private let chunks: Mutex<[ChunkPages?]>
-    /// What auxiliary pages hold, by their number.
-    private let tables = Mutex<[Int: Result<UnitTable, ShardError>]>([:])
-    /// Tables that are kept: real shards have a few for each column.
-    private static let keptTableCount = 1024
+    /// The chunks, pages and tables that were used and not dropped.
+    private let kept: KeptPages
+    /// What decides on dropping them; often of many readers.
+    private let budget: PageBudget
     /// Working memory that no thread uses.
     private let contexts = Mutex<[ReadContext]>([])
 
-    /// Chunks of the row groups before each one: what `ChunkPages` are numbered by.
+    /// Chunks of the row groups before each one.
     let chunksBefore: [Int]
 
     /// Planes of the columns before each one: the place of its first chunk in a row group without spanning.
@@ -59,14 +61,22 @@ public final class ShardReader: Sendable {
     }
 
     public convenience init(source: any ByteSource, options: ReaderOptions = .init()) throws(ShardError) {
+        try self.init(source: source, options: options, budget: PageBudget(limit: options.keptByteCount))
+    }
+
+    /// A reader that shares a budget with others, whatever its options say.
+    convenience init(source: any ByteSource, options: ReaderOptions, budget: PageBudget) throws(ShardError) {
         do throws(ShardError) {
             let opened = try ShardReader.open(source)
-            self.init(source: source, header: opened.header, footer: opened.footer, options: options)
+            self.init(
+                source: source, header: opened.header, footer: opened.footer, options: options, budget: budget)
         } catch { throw error.with(.init(path: source.path)) }
     }
 
     /// A reader of what is known of a file: also of an unfinished one, whose footer was put together from its groups.
-    init(source: any ByteSource, header: FileHeader, footer: Footer, options: ReaderOptions) {
+    init(
+        source: any ByteSource, header: FileHeader, footer: Footer, options: ReaderOptions, budget: PageBudget? = nil
+    ) {
         self.source = source
         self.header = header
         self.footer = footer
@@ -76,7 +86,8 @@ public final class ShardReader: Sendable {
             defer { chunkCount += group.chunks.count }
             return chunkCount
         }
-        chunks = Mutex(Array(repeating: nil, count: chunkCount))
+        kept = KeptPages(groupCount: footer.groups.count)
+        self.budget = budget ?? PageBudget(limit: options.keptByteCount)
         var planes = 0
         planesBefore = footer.schema.columns.indices.map { column in
             defer { planes += footer.schema.variantCount(of: column) }
@@ -84,6 +95,8 @@ public final class ShardReader: Sendable {
         }
         planeCount = planes
     }
+
+    deinit { budget.remove(kept.accounts) }
 
     /// Bytes that opening reads from the end of the file: the tail, and usually the footer.
     private static let endByteCount = 64 << 10
@@ -172,7 +185,7 @@ public final class ShardReader: Sendable {
         return low
     }
 
-    /// The pages of the chunk that holds a variant of a column in a row group; read once.
+    /// The pages of the chunk that holds a variant of a column in a row group; read unless they are kept.
     func pages(column: Int, variant: Int, group: Int) throws(ShardError) -> ChunkPages {
         guard schema.columns.indices.contains(column), (0..<schema.variantCount(of: column)).contains(variant) else {
             throw .invalidArgument("there is no variant \(variant) of column \(column)")
@@ -180,21 +193,23 @@ public final class ShardReader: Sendable {
         return try pages(chunk: chunk(column: column, variant: variant, group: group), group: group)
     }
 
-    /// The pages of a chunk, by its place in the row group's list; read once.
+    /// The pages of a chunk, by its place in the row group's list; read unless they are kept.
     func pages(chunk: Int, group: Int) throws(ShardError) -> ChunkPages {
+        if let known = kept.chunk(chunk, group: group) { return known }
         let entry = footer.groups[group]
-        let number = chunksBefore[group] + chunk
-        if let known = chunks.withLock({ $0[number] }) { return known }
-        let pages = try readPages(entry.chunks[chunk], group: entry)
-        return chunks.withLock { known in
-            if let earlier = known[number] { return earlier }
-            known[number] = pages
-            return pages
-        }
+        let made = try readPages(entry.chunks[chunk], group: entry)
+        let pages = kept.keep(made, chunk: chunk, group: group, chunkCount: entry.chunks.count)
+        if pages === made { budget.add(pages.account, in: kept, .chunk(group: group, chunk)) }
+        return pages
     }
 
-    /// The chunks that were used so far, by their number in the shard.
-    func knownChunks() -> [ChunkPages?] { chunks.withLock { $0 } }
+    /// The chunks of a row group that are kept, by their place in its list; empty if there are none.
+    func keptChunks(ofGroup group: Int) -> [ChunkPages?] { kept.chunks(ofGroup: group) }
+
+    /// Bytes of all that is kept of this shard, as a budget counts them. Cost: O(chunks).
+    package var keptByteCount: Int { kept.accounts.reduce(0) { $0 + $1.byteCount } }
+    /// What the budget counts, of all its readers: bytes, and the number of chunks and tables.
+    package var budgetUse: (byteCount: Int, count: Int) { budget.use }
 
     // MARK: Working memory
 
@@ -226,7 +241,7 @@ public final class ShardReader: Sendable {
         } catch { throw error.with(context) }
     }
 
-    /// A page with its tables; read once.
+    /// A page with its tables; read unless it is kept.
     func page(_ number: Int, in pages: ChunkPages) throws(ShardError) -> OpenPage {
         if let known = pages.page(number) { return known }
         let entry = pages.index.entries[number]
@@ -238,10 +253,11 @@ public final class ShardReader: Sendable {
             _ = try auxiliaryKind(for: entry.header)
             // A table that cannot be had is an error of the units that need it.
             let table = entry.header.encoding.auxiliaryKind == .exponentTable ? try? table(for: entry.header) : nil
-            let page = OpenPage(
+            let made = OpenPage(
                 entry, number: number, prologue: prologue, table: table, type: pages.type,
                 context: pages.context(page: number))
-            pages.keep(page)
+            let page = pages.keep(made)
+            if page === made { budget.update(pages.account) }
             return page
         } catch { throw error.with(pages.context(page: number)) }
     }
@@ -264,7 +280,8 @@ public final class ShardReader: Sendable {
         return needed
     }
 
-    /// The table that a page needs, from the first undamaged copy of its auxiliary page; nil if it needs none. Read once.
+    /// The table that a page needs, from the first undamaged copy of its auxiliary page; nil if it needs none. Read
+    /// unless it is kept.
     func table(for page: BlockHeader) throws(ShardError) -> UnitTable? {
         // That another page may use it says nothing about this one.
         guard let kind = try auxiliaryKind(for: page) else { return nil }
@@ -277,7 +294,7 @@ public final class ShardReader: Sendable {
     }
 
     private func table(_ number: Int, kind: AuxiliaryKind) throws(ShardError) -> UnitTable {
-        if let known = tables.withLock({ $0[number] }) { return try known.get() }
+        if let known = kept.table(number) { return try known.table.get() }
         let type = schema.columns[footer.auxiliaries[number].column].type
         let made: Result<UnitTable, ShardError>
         do throws(ShardError) {
@@ -287,10 +304,8 @@ public final class ShardReader: Sendable {
             guard error.code != .io else { throw error }
             made = .failure(error)
         }
-        tables.withLock { known in
-            if known.count >= Self.keptTableCount { known.removeAll() }
-            known[number] = made
-        }
+        let table = KeptTable(made)
+        if kept.keep(table, number: number) === table { budget.add(table.account, in: kept, .table(number)) }
         return try made.get()
     }
 

@@ -30,6 +30,7 @@ internal import CDRKernels
 
     private var model: OpaquePointer? { unsafe OpaquePointer(storage.baseAddress) }
 
+    var byteCount: Int { unsafe storage.count }
     var summary: String { unsafe "\(cdr_archive_lane_count(model)) lanes" }
 
     /// Decodes a unit of `rowCount` rows into `target`, which has exactly its plain bytes.

@@ -59,6 +59,8 @@ internal import CDRKernels
         return planeCount == (encoding == .fast ? FormatConstants.fastPlaneCount : FormatConstants.balancedPlaneCount)
     }
 
+    var byteCount: Int { unsafe MemoryLayout<cdr_planes_table>.size + valueCount + Int(CDR_PLANES_SLACK) }
+
     var summary: String {
         let levels = unsafe table.pointee.level_count == 0 ? "" : "\(table.pointee.level_count) levels, "
         return levels + (unsafe table.pointee.base_count == 1 ? "one base" : "a base for each dimension")

@@ -1,3 +1,5 @@
+internal import CDRKernels
+
 /// What an auxiliary page holds, checked and ready for decoding and encoding. Spec: FORMAT.md section 5.4.
 package enum UnitTable: Sendable {
     case zstdDictionary(ZstdDictionary)
@@ -41,6 +43,17 @@ package enum UnitTable: Sendable {
     package func check(for encoding: Encoding) throws(ShardError) {
         guard case .exponents(let table) = self, !table.isFor(encoding) else { return }
         throw .corrupt("an exponent table of another encoding than \(encoding)")
+    }
+
+    /// What it takes in memory, roughly.
+    package var byteCount: Int {
+        switch self {
+        case .zstdDictionary(let dictionary): dictionary.byteCount
+        case .exponents(let table): table.byteCount
+        case .archive(let model): model.byteCount
+        case .tokenRanks: MemoryLayout<cdr_token_table>.size
+        case .operations: MemoryLayout<cdr_operations_table>.size
+        }
     }
 
     /// In words.

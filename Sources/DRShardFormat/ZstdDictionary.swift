@@ -16,6 +16,9 @@ internal import CZstd
     }
     deinit { unsafe ZSTD_freeDDict(forDecompression) }
 
+    /// With the digest, which has a copy of the bytes.
+    var byteCount: Int { unsafe bytes.count + ZSTD_sizeof_DDict(forDecompression) }
+
     /// Plain bytes of a row group from which on a dictionary is tried.
     private static let minimumByteCount = 64 << 10
     /// Plain bytes that it is trained on, taken evenly from the row group.
