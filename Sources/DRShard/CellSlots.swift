@@ -11,6 +11,8 @@ internal import DRShardFormat
     private let target: UnsafeMutableRawBufferPointer
     /// Where each cell goes, if that is not a slot of the target.
     private let places: [UnsafeMutableRawPointer]?
+    /// Whether to write past the cache.
+    let isStreamed: Bool
     let conversion: FloatConversion?
 
     /// - Parameters:
@@ -32,6 +34,7 @@ internal import DRShardFormat
         self.slots = slots
         unsafe self.target = target
         unsafe places = nil
+        isStreamed = false
         guard slots?.count ?? count == count, self.stride >= byteCount, slots?.min() ?? 0 >= 0 else {
             throw .invalidArgument("slots or stride do not fit \(count) cells of \(byteCount) bytes")
         }
@@ -43,9 +46,10 @@ internal import DRShardFormat
     }
 
     /// Places anywhere: the caller sees to it that each has room for a cell as it comes out, while the value is used.
+    /// - Parameter isStreamed: whether to write past the cache; `StreamedCopy.fence` is the caller's then.
     /// - Throws: `.invalidArgument` if the column is no tensor, or has no such conversion.
     init(
-        _ schema: Schema, column: Int, places: [UnsafeMutableRawPointer], element: ElementType?
+        _ schema: Schema, column: Int, places: [UnsafeMutableRawPointer], element: ElementType?, isStreamed: Bool
     ) throws(ShardError) {
         guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount,
             let stored = schema.columns[column].type.element
@@ -57,6 +61,7 @@ internal import DRShardFormat
         slots = nil
         unsafe target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
         unsafe self.places = places
+        self.isStreamed = isStreamed
     }
 
     private init(_ other: CellSlots, slots: [Int]) {
@@ -65,6 +70,7 @@ internal import DRShardFormat
         self.slots = slots
         unsafe target = other.target
         unsafe places = nil
+        isStreamed = false
         conversion = other.conversion
     }
 

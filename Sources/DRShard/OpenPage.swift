@@ -55,7 +55,7 @@ final class OpenPage: Sendable {
     /// Whether a unit is one cell, and the page holds no missing one.
     let isOneCellAUnit: Bool
     /// Of exponent planes, if that is how it is encoded.
-    private let exponents: ExponentTable?
+    let exponents: ExponentTable?
     /// For errors.
     let context: ShardError.Context
 
@@ -90,30 +90,4 @@ final class OpenPage: Sendable {
 
     /// The number of a unit's first cell in the page.
     func firstCell(ofUnit unit: Int) -> Int { unit * header.rowsPerUnit * header.variantCount }
-
-    /// Decodes a unit of one cell to where it belongs, if that needs nothing but the page: most cells of a batch do.
-    /// - Parameters:
-    ///   - stored: its stored bytes; 64 more can be read behind them.
-    ///   - checks: whether to compare the checksum.
-    /// - Returns: false if it is not such a unit, or anything is wrong with it: nothing is said of it then.
-    func decodeCell(
-        _ stored: UnsafeRawBufferPointer, unit: Int, checks: Bool, into target: UnsafeMutableRawBufferPointer,
-        conversion: FloatConversion?
-    ) -> Bool {
-        guard isOneCellAUnit, let cellByteCount, stored.count <= cellByteCount,
-            cellByteCount <= stored.count * FormatConstants.expansionLimit
-        else { return false }
-        // SAFETY: the stored bytes and the target are the caller's, and have the sizes that were compared above.
-        if checks, unsafe crc32c(stored) != prologue.checksums[unit] { return false }
-        if stored.count == cellByteCount {
-            if let conversion {
-                unsafe conversion.convert(stored, into: target)
-            } else {
-                unsafe target.copyMemory(from: stored)
-            }
-            return true
-        }
-        guard let exponents, conversion == nil || conversion == .bf16ToF32 else { return false }
-        return unsafe exponents.decodes(stored, count: cellByteCount / 2, into: target)
-    }
 }

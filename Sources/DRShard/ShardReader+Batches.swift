@@ -5,14 +5,18 @@ extension ShardReader {
     /// Reads cells of a tensor column, the cell of `addresses[i]` to `places[i]`.
     ///
     /// The caller sees to it that each place has room for a cell as it comes out, and that nobody else uses it meanwhile.
+    /// - Parameter isStreamed: whether to write past the cache.
     /// - Returns: the cells that are not present, by their place in `addresses`, ascending; their bytes become zero.
     /// - Throws: as `readCells`.
     package func readCells(
-        column: Int, _ addresses: [CellAddress], places: [UnsafeMutableRawPointer], as element: ElementType?
+        column: Int, _ addresses: [CellAddress], places: [UnsafeMutableRawPointer], as element: ElementType?,
+        isStreamed: Bool
     ) throws(ShardError) -> [MissingCell] {
         precondition(unsafe places.count == addresses.count, "a place for each cell")
         // SAFETY: the caller vouches for the places, which are used during this call alone.
-        let slots = try unsafe CellSlots(schema, column: column, places: places, element: element)
+        let slots = try unsafe CellSlots(
+            schema, column: column, places: places, element: element, isStreamed: isStreamed)
+        defer { if isStreamed { StreamedCopy.fence() } }
         return try readCells(column: column, addresses, slots)
     }
 

@@ -38,15 +38,22 @@ private struct PlacedCell {
 // SAFETY: a reader keeps those that no thread uses, under a lock; a thread that takes one has it alone.
 final class ReadContext: @unchecked Sendable {
     fileprivate let units: UnitReader
+    fileprivate let batch = CellBatch()
     fileprivate var cells: [PlacedCell] = []
     fileprivate var pages: [OpenPage] = []
     fileprivate var requests: [UnitRequest] = []
     fileprivate var run: [UInt8] = []
+    /// Rows of tokens of a unit, and the cells that they are of.
+    fileprivate let rows = WorkingMemory()
+    fileprivate var wanted: [UInt32] = []
 
     init(reader: ShardReader) { units = UnitReader(reader: reader) }
 
     /// Whether it is small enough to be kept.
-    var isSmall: Bool { units.workingByteCount + run.count + 64 * (cells.capacity + requests.capacity) <= 16 << 20 }
+    var isSmall: Bool {
+        let lists = 64 * (cells.capacity + requests.capacity)
+        return units.workingByteCount + batch.workingByteCount + rows.byteCount + run.count + lists <= 16 << 20
+    }
 
     fileprivate func clear() {
         cells.removeAll(keepingCapacity: true)
@@ -107,44 +114,108 @@ extension ShardReader {
         try fetch(in: context, target, &missing)
     }
 
-    /// Delivers the units from a source in memory. Asks for each before the one ahead of it is worked on.
+    /// Delivers the units from a source in memory.
     private func deliver(
         from memory: UnsafeRawBufferPointer, in context: ReadContext, _ target: CellTarget,
         _ missing: inout [MissingCell]
     ) throws(ShardError) {
-        let (requests, pages, cells) = (context.requests, context.pages, context.cells)
-        let checks = options.checksUnits
-        let slots: CellSlots? = if case .slots(let slots) = target { slots } else { nil }
-        // SAFETY: a unit's range lies in the file, slack included: its page was checked against the file's size.
-        func stored(_ request: UnitRequest) -> UnsafeRawBufferPointer {
-            let start = Int(request.position)
-            return unsafe UnsafeRawBufferPointer(rebasing: memory[start..<start + request.storedByteCount])
-        }
-        // A page is handed over once for all its units that follow each other: each costs no reference count then.
-        func deliver(_ range: Range<Int>, of page: OpenPage) throws(ShardError) {
-            for i in range {
-                if i + 1 < requests.count { unsafe UnitDecoder.fetch(stored(requests[i + 1])) }
-                let request = requests[i]
-                let bytes = unsafe stored(request)
-                if let slots, request.endCell - request.firstCell == 1 {
-                    let target = unsafe slots.memory(cells[request.firstCell].index)
-                    if unsafe page.decodeCell(
-                        bytes, unit: request.unit, checks: checks, into: target, conversion: slots.conversion)
-                    {
-                        continue
+        let all = Array(context.requests.indices)[...]
+        try unsafe deliver(all, from: memory, at: 0, in: context, target, &missing)
+    }
+
+    /// Delivers units whose stored bytes are in memory, page by page.
+    /// - Parameters:
+    ///   - units: in the order in which they are delivered.
+    ///   - position: of the memory's first byte in the file.
+    private func deliver(
+        _ units: ArraySlice<Int>, from memory: UnsafeRawBufferPointer, at position: UInt64, in context: ReadContext,
+        _ target: CellTarget, _ missing: inout [MissingCell]
+    ) throws(ShardError) {
+        let requests = context.requests
+        var first = units.startIndex
+        while first < units.endIndex {
+            let number = requests[units[first]].page
+            var end = first + 1
+            while end < units.endIndex, requests[units[end]].page == number { end += 1 }
+            let page = context.pages[number]
+            let part = units[first..<end]
+            switch target {
+            case .slots(let slots) where page.isOneCellAUnit:
+                try unsafe deliverCells(part, of: page, from: memory, at: position, in: context, slots)
+            case .tokens(let slots):
+                for unit in part {
+                    let request = requests[unit]
+                    try located(request, of: page, in: context) { () throws(ShardError) in
+                        try unsafe deliver(
+                            request, stored: Self.stored(request, memory, position), of: page, in: context, slots,
+                            &missing)
                     }
                 }
-                try unsafe self.deliver(request, stored: bytes, in: context, target, &missing)
+            default:
+                for unit in part {
+                    let request = requests[unit]
+                    try unsafe deliver(
+                        request, stored: Self.stored(request, memory, position), in: context, target, &missing)
+                }
             }
-        }
-        var first = 0
-        while first < requests.count {
-            let number = requests[first].page
-            var end = first + 1
-            while end < requests.count, requests[end].page == number { end += 1 }
-            try deliver(first..<end, of: pages[number])
             first = end
         }
+    }
+
+    private static func stored(_ request: UnitRequest, _ memory: UnsafeRawBufferPointer, _ position: UInt64)
+        -> UnsafeRawBufferPointer
+    {
+        let start = Int(request.position - position)
+        // SAFETY: buffer subscripts check the range; slack lies behind it: of a page, or of the run that was read.
+        return unsafe UnsafeRawBufferPointer(rebasing: memory[start..<start + request.storedByteCount])
+    }
+
+    /// Delivers units of one cell each, all present, of a page of a tensor column.
+    private func deliverCells(
+        _ units: ArraySlice<Int>, of page: OpenPage, from memory: UnsafeRawBufferPointer, at position: UInt64,
+        in context: ReadContext, _ slots: CellSlots
+    ) throws(ShardError) {
+        let (requests, cells, batch) = (context.requests, context.cells, context.batch)
+        let checksums = page.prologue.checksums
+        batch.clear()
+        // A cell that goes to several places is several cells.
+        for unit in units {
+            let request = requests[unit]
+            // SAFETY: the place is the slot's, and has room for the cell as it comes out.
+            guard let stored = unsafe Self.stored(request, memory, position).baseAddress else { continue }
+            for i in request.firstCell..<request.endCell {
+                guard let target = unsafe slots.memory(cells[i].index).baseAddress else { continue }
+                unsafe batch.append(
+                    stored, count: request.storedByteCount, checksum: checksums[request.unit], target: target)
+            }
+        }
+        guard let cellByteCount = page.cellByteCount, let element = page.type.element else { return }
+        var done = 0
+        while true {
+            done = batch.decode(
+                from: done, cellByteCount: cellByteCount, valueByteCount: element.byteCount,
+                exponents: page.exponents, conversion: slots.conversion, checks: options.checksUnits,
+                isStreamed: slots.isStreamed)
+            guard done < batch.count else { return }
+            // One by one: by another way, or to an error that says what is wrong.
+            let request = Self.request(ofCell: done, units, requests)
+            var none: [MissingCell] = []
+            try unsafe deliver(
+                request, stored: Self.stored(request, memory, position), in: context, .slots(slots), &none)
+            done += 1
+        }
+    }
+
+    /// The request of the cell of a number, counted through some requests.
+    private static func request(ofCell number: Int, _ units: ArraySlice<Int>, _ requests: [UnitRequest]) -> UnitRequest
+    {
+        var rest = number
+        for unit in units {
+            let count = requests[unit].endCell - requests[unit].firstCell
+            if rest < count { return requests[unit] }
+            rest -= count
+        }
+        preconditionFailure("cell \(number) of \(units.count) units")
     }
 
     /// Checks the addresses, and puts them into the order of the file.
@@ -300,49 +371,18 @@ extension ShardReader {
                     try unsafe source.read(
                         [ReadRequest(position: range.lowerBound, byteCount: count, targetOffset: 0)], into: buffer)
                 }
-                for i in units {
-                    let unit = context.requests[i]
-                    let start = Int(unit.position - range.lowerBound)
-                    let stored = unsafe UnsafeRawBufferPointer(rebasing: buffer[start..<start + unit.storedByteCount])
-                    try unsafe deliver(unit, stored: stored, in: context, target, &missing)
-                }
+                try unsafe deliver(
+                    units, from: UnsafeRawBufferPointer(buffer), at: range.lowerBound, in: context, target, &missing)
             } catch { failure = error }
         }
         if let failure { throw failure }
     }
 
-    private func deliver(
-        _ request: UnitRequest, stored: UnsafeRawBufferPointer, in context: ReadContext, _ target: CellTarget,
-        _ missing: inout [MissingCell]
+    /// Gives errors of `work` the place of a unit.
+    private func located(
+        _ request: UnitRequest, of page: OpenPage, in context: ReadContext, _ work: () throws(ShardError) -> Void
     ) throws(ShardError) {
-        let page = context.pages[request.page]
-        do throws(ShardError) {
-            switch target {
-            case .slots(let slots):
-                if page.isOneCellAUnit {
-                    for i in request.firstCell..<request.endCell {
-                        try unsafe context.units.decode(
-                            stored, request.unit, of: page, into: slots.memory(context.cells[i].index),
-                            conversion: slots.conversion)
-                    }
-                } else {
-                    try unsafe context.units.decode(stored, request.unit, of: page)
-                    try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
-                        try unsafe context.units.withCell(number, state: state) {
-                            unsafe slots.copy($0, index, state: state)
-                        }
-                        if state != .present { missing.append(MissingCell(index: index, state: state)) }
-                    }
-                }
-            case .tokens(let slots):
-                try unsafe deliver(request, stored: stored, of: page, in: context, slots, &missing)
-            case .body(let body):
-                try unsafe context.units.decode(stored, request.unit, of: page)
-                try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
-                    try unsafe context.units.withCell(number, state: state) { unsafe body(index, $0, state) }
-                }
-            }
-        } catch {
+        do throws(ShardError) { try work() } catch {
             var place = page.context
             let first = context.cells[request.firstCell]
             place.row = footer.groups[Int(first.group)].firstRow + Int(first.row)
@@ -352,33 +392,101 @@ extension ShardReader {
     }
 
     private func deliver(
+        _ request: UnitRequest, stored: UnsafeRawBufferPointer, in context: ReadContext, _ target: CellTarget,
+        _ missing: inout [MissingCell]
+    ) throws(ShardError) {
+        let page = context.pages[request.page]
+        try located(request, of: page, in: context) { () throws(ShardError) in
+            switch target {
+            case .slots(let slots):
+                if page.isOneCellAUnit {
+                    for i in request.firstCell..<request.endCell {
+                        try unsafe context.units.decode(
+                            stored, request.unit, of: page, into: slots.memory(context.cells[i].index),
+                            conversion: slots.conversion)
+                    }
+                    return
+                }
+                try unsafe context.units.decode(stored, request.unit, of: page)
+                try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
+                    try unsafe context.units.withCell(number, state: state) {
+                        unsafe slots.copy($0, index, state: state)
+                    }
+                    if state != .present { missing.append(MissingCell(index: index, state: state)) }
+                }
+            case .tokens(let slots):
+                try unsafe deliver(request, stored: stored, of: page, in: context, slots, &missing)
+            case .body(let body):
+                try unsafe context.units.decode(stored, request.unit, of: page)
+                try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
+                    try unsafe context.units.withCell(number, state: state) { unsafe body(index, $0, state) }
+                }
+            }
+        }
+    }
+
+    /// Delivers the wanted cells of a unit of tokens: rows are made one behind the other, and then put into their places.
+    private func deliver(
         _ request: UnitRequest, stored: UnsafeRawBufferPointer, of page: OpenPage, in context: ReadContext,
         _ slots: TokenSlots, _ missing: inout [MissingCell]
     ) throws(ShardError) {
-        // A unit of which much is wanted is decoded once.
-        let isFew = request.endCell - request.firstCell <= 4
-        let ranks = isFew ? try unsafe context.units.tokenRanks(stored, request.unit, of: page) : nil
-        if ranks == nil { try unsafe context.units.decode(stored, request.unit, of: page) }
-        let cellCount = PageLayout.rowCount(page.header, unit: request.unit) * page.header.variantCount
-        try forEachCell(of: request, in: context) { (index, number, state) throws(ShardError) in
-            if let ranks {
-                try unsafe slots.decode(
-                    index, stored, ranks: ranks.table, plainByteCount: ranks.plainByteCount, cellCount: cellCount,
-                    cell: number)
-            } else {
-                var failure: ShardError?
+        let (width, count) = (slots.shape.contextLength, request.endCell - request.firstCell)
+        // SAFETY: the memory has room for so many rows and lengths, and nothing else uses it during this call.
+        let room = unsafe context.rows.room(4 * count * (width + 1)).bindMemory(to: Int32.self)
+        let ids = unsafe UnsafeMutableBufferPointer(rebasing: room[0..<count * width])
+        let lengths = unsafe UnsafeMutableBufferPointer(rebasing: room[(count * width)...])
+        let firstRow = page.header.firstRow + request.unit * page.header.rowsPerUnit
+        let cells = context.cells
+        if let ranks = try unsafe context.units.tokenRanks(stored, request.unit, of: page) {
+            var wanted = context.wanted
+            context.wanted = []
+            wanted.removeAll(keepingCapacity: true)
+            for i in request.firstCell..<request.endCell {
+                let number = (Int(cells[i].row) - firstRow) * page.header.variantCount + Int(cells[i].variant)
+                wanted.append(UInt32(number - page.header.firstVariant))
+            }
+            try unsafe ranks.table.decodeRows(
+                stored, plainByteCount: ranks.plainByteCount,
+                cellCount: PageLayout.rowCount(page.header, unit: request.unit) * page.header.variantCount,
+                wanted: wanted, shape: slots.shape, ids: ids, lengths: lengths)
+            context.wanted = wanted
+        } else {
+            try unsafe context.units.decode(stored, request.unit, of: page)
+            var next = 0
+            try forEachCell(of: request, in: context) { (_, number, state) throws(ShardError) in
+                var result: Result<Int32, ShardError> = .success(0)
                 try unsafe context.units.withCell(number, state: state) { value in
-                    do throws(ShardError) { try unsafe slots.fill(index, value) } catch { failure = error }
+                    guard let row = unsafe ids.baseAddress?.advanced(by: next * width) else { return }
+                    do throws(ShardError) { result = .success(try unsafe slots.fill(row, value)) } catch {
+                        result = .failure(error)
+                    }
                 }
-                if let failure { throw failure }
+                unsafe lengths[next] = try result.get()
+                next += 1
             }
-            guard state != .present else { return }
-            // Start and end alone: the slot is empty. Spec: [R-PAGE-8].
-            guard slots.isEmpty(index) else {
-                throw .corrupt("the slot of a cell that is not present is not empty")
+        }
+        guard let first = ids.baseAddress else { return }
+        guard page.header.hasMissing else {
+            for i in 0..<count {
+                unsafe slots.put(
+                    cells[request.firstCell + i].index, first.advanced(by: i * width), length: lengths[i])
             }
-            slots.clear(index)
-            missing.append(MissingCell(index: index, state: state))
+            return
+        }
+        var next = 0
+        try forEachCell(of: request, in: context) { (index, _, state) throws(ShardError) in
+            let row = unsafe first.advanced(by: next * width)
+            if state != .present {
+                // Start and end alone: the slot is empty. Spec: [R-PAGE-8].
+                guard unsafe lengths[next] == 2 else {
+                    throw .corrupt("the slot of a cell that is not present is not empty")
+                }
+                unsafe row.update(repeating: 0, count: width)
+                unsafe lengths[next] = 0
+                missing.append(MissingCell(index: index, state: state))
+            }
+            unsafe slots.put(index, row, length: lengths[next])
+            next += 1
         }
     }
 

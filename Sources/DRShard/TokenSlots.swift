@@ -14,8 +14,6 @@ internal import DRShardFormat
     private let places: [TokenPlace]?
     /// What ids become.
     private let idElement: ElementType
-    /// One row of i32, from which others are made.
-    private let scratch: WorkingMemory?
 
     /// - Throws: `.invalidArgument` if the column has no tokens of u16 or i32, or a row would not lie in the memory.
     init(
@@ -29,7 +27,6 @@ internal import DRShardFormat
         unsafe self.lengths = lengths
         places = nil
         idElement = .i32
-        scratch = nil
         guard slots?.count ?? count == count, slots?.min() ?? 0 >= 0 else {
             throw .invalidArgument("the slots do not fit \(count) cells")
         }
@@ -55,7 +52,6 @@ internal import DRShardFormat
         unsafe lengths = UnsafeMutableBufferPointer(start: nil, count: 0)
         self.places = places
         idElement = element
-        scratch = element == .i32 ? nil : WorkingMemory()
     }
 
     private static func element(_ schema: Schema, column: Int) throws(ShardError) -> ElementType {
@@ -73,7 +69,6 @@ internal import DRShardFormat
         unsafe lengths = other.lengths
         places = nil
         idElement = other.idElement
-        scratch = other.scratch
     }
 
     /// The slots of some of the cells.
@@ -83,62 +78,31 @@ internal import DRShardFormat
 
     private func slot(_ index: Int) -> Int { slots?[index] ?? index }
 
-    /// Makes a row by `body`, which gets room for `shape.contextLength` ids and for the length.
-    private func make<Failure: Error>(
-        _ index: Int,
-        _ body: (UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<Int32>?) throws(Failure) -> Void
-    ) throws(Failure) {
+    /// Puts a row where it belongs: `shape.contextLength` ids.
+    func put(_ index: Int, _ ids: UnsafePointer<Int32>, length: Int32) {
+        let count = shape.contextLength
         guard let place = places?[index] else {
-            return try unsafe body(
-                rows.baseAddress?.advanced(by: slot(index) * shape.contextLength),
-                lengths.baseAddress?.advanced(by: slot(index)))
+            unsafe rows.baseAddress?.advanced(by: slot(index) * count).update(from: ids, count: count)
+            unsafe lengths[slot(index)] = length
+            return
         }
-        guard let scratch else {
-            return try unsafe body(place.ids.assumingMemoryBound(to: Int32.self), place.length)
-        }
-        // SAFETY: the scratch has room for a row; the place has room for one of the other type.
-        let row = unsafe scratch.room(4 * shape.contextLength).bindMemory(to: Int32.self)
-        try unsafe body(row.baseAddress, place.length)
-        if idElement == .u16 {
+        unsafe place.length.pointee = length
+        switch idElement {
+        case .u16:
             let target = unsafe place.ids.assumingMemoryBound(to: UInt16.self)
-            for i in 0..<shape.contextLength { unsafe target[i] = UInt16(truncatingIfNeeded: row[i]) }
-        } else {
+            for i in 0..<count { unsafe target[i] = UInt16(truncatingIfNeeded: ids[i]) }
+        case .i64:
             let target = unsafe place.ids.assumingMemoryBound(to: Int64.self)
-            for i in 0..<shape.contextLength { unsafe target[i] = Int64(row[i]) }
+            for i in 0..<count { unsafe target[i] = Int64(ids[i]) }
+        default: unsafe place.ids.copyMemory(from: ids, byteCount: 4 * count)
         }
     }
 
-    /// Makes the row of a cell that is not present: zeros.
-    func clear(_ index: Int) {
-        unsafe make(index) { ids, length in
-            unsafe ids?.update(repeating: 0, count: shape.contextLength)
-            unsafe length?.update(repeating: 0, count: 1)
-        }
-    }
-
-    /// Makes the row of a value.
-    func fill(_ index: Int, _ value: UnsafeRawBufferPointer) throws(ShardError) {
-        try unsafe make(index) { (ids, length) throws(ShardError) in
-            try unsafe shape.fill(ids, length: length, value: value, element: element)
-        }
-    }
-
-    /// Makes the row of a cell of a unit of token ranks.
-    func decode(
-        _ index: Int, _ stored: UnsafeRawBufferPointer, ranks: TokenRankTable, plainByteCount: Int, cellCount: Int,
-        cell: Int
-    ) throws(ShardError) {
-        try unsafe make(index) { (ids, length) throws(ShardError) in
-            try unsafe ranks.decodeRow(
-                stored, plainByteCount: plainByteCount, cellCount: cellCount, cell: cell, shape: shape, ids: ids,
-                length: length)
-        }
-    }
-
-    /// Whether a row that was made has no token between start and end.
-    func isEmpty(_ index: Int) -> Bool {
-        let length = unsafe places.map { unsafe $0[index].length } ?? lengths.baseAddress?.advanced(by: slot(index))
-        return unsafe length?.pointee == 2
+    /// Makes a row of a value at `ids`, and says how long it is.
+    func fill(_ ids: UnsafeMutablePointer<Int32>, _ value: UnsafeRawBufferPointer) throws(ShardError) -> Int32 {
+        var length: Int32 = 0
+        try unsafe shape.fill(ids, length: &length, value: value, element: element)
+        return length
     }
 }
 

@@ -59,6 +59,9 @@ internal import CDRKernels
         return planeCount == (encoding == .fast ? FormatConstants.fastPlaneCount : FormatConstants.balancedPlaneCount)
     }
 
+    /// What kernels take; valid as long as the table.
+    var pointer: UnsafePointer<cdr_planes_table> { unsafe UnsafePointer(table) }
+
     var byteCount: Int { unsafe MemoryLayout<cdr_planes_table>.size + valueCount + Int(CDR_PLANES_SLACK) }
 
     var summary: String {

@@ -99,21 +99,23 @@ extension cdr_tokens_status {
         try status.check("\(stored.count) bytes")
     }
 
-    /// Decodes one cell of a unit to a row of ids.
+    /// Decodes cells of a unit to rows of ids, one behind the other.
     /// - Parameters:
     ///   - stored: 64 more bytes can be read behind it.
-    ///   - ids: room for a row.
-    ///   - length: becomes the number of ids without the zeros.
-    package func decodeRow(
-        _ stored: UnsafeRawBufferPointer, plainByteCount: Int, cellCount: Int, cell: Int, shape: TokenRowShape,
-        ids: UnsafeMutablePointer<Int32>?, length: UnsafeMutablePointer<Int32>?
+    ///   - wanted: numbers of the cells, each below `cellCount`; ascending ones cost least.
+    ///   - ids: room for a row of each.
+    ///   - lengths: become the numbers of ids without the zeros.
+    package func decodeRows(
+        _ stored: UnsafeRawBufferPointer, plainByteCount: Int, cellCount: Int, wanted: [UInt32], shape: TokenRowShape,
+        ids: UnsafeMutableBufferPointer<Int32>, lengths: UnsafeMutableBufferPointer<Int32>
     ) throws(ShardError) {
-        precondition(cell >= 0 && cell < cellCount, "cell \(cell) of \(cellCount)")
+        precondition(
+            ids.count >= wanted.count * shape.contextLength && lengths.count >= wanted.count, "room for each row")
         var source = unsafe source(stored, plainByteCount: plainByteCount, cellCount: cellCount)
         var row = shape.row
-        var wanted = UInt32(cell)
-        // SAFETY: the kernel reads the stored bytes and their slack, and writes one row and one length.
-        let status = unsafe cdr_tokens_rows(table, &source, &row, &wanted, 1, ids, length)
+        // SAFETY: the kernel reads the stored bytes and their slack, and writes as many rows and lengths as are wanted.
+        let status = unsafe cdr_tokens_rows(
+            table, &source, &row, wanted, wanted.count, ids.baseAddress, lengths.baseAddress)
         try status.check("\(stored.count) bytes", vocabularySize: shape.vocabularySize)
     }
 

@@ -7,10 +7,17 @@
 #include <stdint.h>
 
 #include "CDRArchive.h"
+#include "CDRCells.h"
 #include "CDRFloat.h"
 #include "CDROperations.h"
 #include "CDRPlanes.h"
 #include "CDRTokens.h"
+
+/// Copies `count` bytes between buffers that do not overlap, past the cache where the processor can (x86-64). Other threads
+/// see them in order behind `cdr_stream_fence` alone.
+void cdr_copy_streamed(void *target, const void *source, size_t count);
+/// Orders all that `cdr_copy_streamed` wrote before what this thread writes next.
+void cdr_stream_fence(void);
 
 /// CRC-32C (Castagnoli) of `count` bytes, continued from `crc` (0 to begin). Spec: FORMAT.md section 8.1.
 uint32_t cdr_crc32c(uint32_t crc, const void *bytes, size_t count);

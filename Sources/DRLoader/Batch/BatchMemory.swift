@@ -56,8 +56,12 @@ internal import Synchronization
     let memories: [BatchMemory]
     private let bases: [UnsafeMutableRawPointer]
     private let capacity: Int
+    /// Whether the batches are more than a cache holds.
+    let isLarge: Bool
+    private static let cacheByteCount = 4 << 20
 
     init(_ memories: [BatchMemory]) {
+        isLarge = memories.reduce(0) { $0 + $1.layout.byteCount } > Self.cacheByteCount
         self.memories = memories
         unsafe bases = memories.map { unsafe $0.base }
         capacity = memories.first?.layout.capacity ?? 0

@@ -59,14 +59,17 @@ internal import DRShardFormat
     /// Reads cells of a tensor column into rows of a matrix.
     /// - Returns: the samples whose cell is not present.
     func read(column: Int, _ matrix: MatrixLayout, as element: ElementType) throws(ShardError) -> [Int] {
-        try forEachShard { (shard, addresses, range) throws(ShardError) in
+        // Rows that share their lines with others are better collected in the cache.
+        let isStreamed = window.isLarge && matrix.stride % 64 == 0
+        return try forEachShard { (shard, addresses, range) throws(ShardError) in
             var places: [UnsafeMutableRawPointer] = unsafe []
             unsafe places.reserveCapacity(range.count)
             for i in range {
                 let sample = samples[chosen[i]]
                 unsafe places.append(window.place(matrix, batch: sample.batch, row: sample.slot))
             }
-            return try unsafe shard.readCells(column: column, addresses, places: places, as: element)
+            return try unsafe shard.readCells(
+                column: column, addresses, places: places, as: element, isStreamed: isStreamed)
         }
     }
 

@@ -3,7 +3,7 @@ internal import DRShardFormat
 
 /// Tells the system, on a thread of its own, what the engine's threads will read soon, so that it is in memory by then.
 ///
-/// Where all of it is there already, only every eighth portion is told of, to notice when that ends.
+/// Where all of it is there already, only every 32nd portion is told of, to notice when that ends.
 // SAFETY: all vars are used under the monitor's lock alone, or by the thread alone where that is said.
 final class ReadAhead: @unchecked Sendable {
     private let context: LoadContext
@@ -18,7 +18,7 @@ final class ReadAhead: @unchecked Sendable {
     private var outstanding: [(number: Int, byteCount: Int)] = []
     private var outstandingByteCount = 0
     private var thread: WorkerThread?
-    private static let probe = 8
+    private static let probe = 32
 
     init(context: LoadContext, plan: EpochPlan, firstStep: Int) {
         self.context = context
