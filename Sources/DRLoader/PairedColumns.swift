@@ -85,6 +85,15 @@ public struct PairedColumns: Hashable, Sendable {
 }
 
 extension AxisColumns {
+    /// The columns that batches with this content take from.
+    func columns(_ content: BatchContent) -> [Int] {
+        var columns = content.contains(.embeddings) ? embeddings : []
+        if content.contains(.tokens), let tokens { columns.append(tokens.column) }
+        if content.contains(.augmentations), let augmentation { columns.append(augmentation) }
+        if content.contains(.texts), let text { columns.append(text) }
+        return columns
+    }
+
     /// - Throws: `.schemaMismatch` if cells of another axis do not fit into the same matrices.
     fileprivate func checkFits(_ other: AxisColumns, _ schema: Schema, _ otherSchema: Schema) throws(ShardError) {
         func fail(_ what: String) -> ShardError {

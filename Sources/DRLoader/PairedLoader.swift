@@ -1,7 +1,6 @@
 public import DRShard
 public import DRShardFormat
 public import Logging
-internal import Synchronization
 
 /// A data set that a loader takes rows from.
 public struct LoaderSet: Sendable {
@@ -33,7 +32,7 @@ public final class PairedLoader: Sendable {
     private let meter = LoadMeter()
     private let earlierReads: ReadCounts
     /// Of this process: a forked child makes one of its own.
-    private let pools = Mutex<(processID: Int32, pool: BatchPool)?>(nil)
+    private let pools = Guarded<(processID: Int32, pool: BatchPool)?>(nil)
 
     /// - Throws: what `PairedColumns` and `EpochPlan` throw; `.schemaMismatch` for sets that do not fit each other, or a
     ///   quarantine list of other rows; `.invalidArgument` for options that cannot be, or a batch that is larger than the

@@ -1,5 +1,4 @@
 internal import DRShardFormat
-internal import Synchronization
 
 /// What an auxiliary page holds, or why it cannot be used.
 final class KeptTable: Sendable {
@@ -34,10 +33,10 @@ final class KeptPages: Sendable {
     }
 
     /// By row group, so that a change while somebody looks at one copies the chunks of that one at most.
-    private let groups: Mutex<[Group]>
-    private let tables = Mutex<[Int: KeptTable]>([:])
+    private let groups: Guarded<[Group]>
+    private let tables = Guarded<[Int: KeptTable]>([:])
 
-    init(groupCount: Int) { groups = Mutex(Array(repeating: Group(), count: groupCount)) }
+    init(groupCount: Int) { groups = Guarded(Array(repeating: Group(), count: groupCount)) }
 
     /// The chunks of a row group that are kept, by their place in its list; empty if there are none.
     func chunks(ofGroup group: Int) -> [ChunkPages?] { groups.withLock { $0[group].chunks } }

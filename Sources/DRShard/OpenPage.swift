@@ -1,5 +1,4 @@
 internal import DRShardFormat
-internal import Synchronization
 
 /// The pages of a column chunk, and those of them that were opened.
 final class ChunkPages: Sendable {
@@ -9,14 +8,14 @@ final class ChunkPages: Sendable {
     let type: ColumnType
     let cellByteCount: Int?
     private let place: ShardError.Context
-    private let pages: Mutex<[OpenPage?]>
+    private let pages: Guarded<[OpenPage?]>
 
     init(index: ChunkIndex, type: ColumnType, context: ShardError.Context) {
         self.index = index
         self.type = type
         cellByteCount = type.cellByteCount
         place = context
-        pages = Mutex(Array(repeating: nil, count: index.entries.count))
+        pages = Guarded(Array(repeating: nil, count: index.entries.count))
         let entryByteCount = MemoryLayout<ChunkIndex.Entry>.stride + MemoryLayout<OpenPage?>.stride
         account = KeptAccount(byteCount: KeptPages.objectByteCount + index.entries.count * entryByteCount)
     }

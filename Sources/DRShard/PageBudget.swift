@@ -58,10 +58,19 @@ final class PageBudget: Sendable {
     }
 
     private let limit: Int
-    private let state = Mutex(State())
+    /// Working memory that no thread uses: of all shards together no more than threads ever read at once.
+    private let contexts = Guarded<[ReadContext]>([])
+    private let state = Guarded(State())
 
     /// - Parameter limit: bytes that may be kept; with 0 nothing is.
     init(limit: Int) { self.limit = limit }
+
+    func takeContext() -> ReadContext { contexts.withLock { $0.popLast() } ?? ReadContext() }
+
+    func giveBack(_ context: ReadContext) {
+        guard context.isSmall else { return }
+        contexts.withLock { $0.append(context) }
+    }
 
     /// Bytes of all that is kept, never above the limit, and the number of chunks and tables.
     var use: (byteCount: Int, count: Int) { state.withLock { ($0.byteCount, $0.entries.count) } }

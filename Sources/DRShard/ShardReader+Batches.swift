@@ -83,3 +83,61 @@ extension ShardReader {
         return count
     }
 }
+
+/// What columns take, from the footer, and from the indexes of one row group.
+extension ShardReader {
+    /// Bytes of the pages of all planes of a column.
+    package func storedByteCount(column: Int) -> UInt64 {
+        footer.groups.reduce(0) { sum, group in
+            group.chunks.reduce(sum) { $1.column == column ? $0 + $1.storedByteCount : $0 }
+        }
+    }
+
+    /// Bytes of the indexes of a column in the first row group.
+    package func indexByteCount(column: Int) -> Int {
+        footer.groups.first?.chunks.reduce(0) { $1.column == column ? $0 + $1.indexByteCount : $0 } ?? 0
+    }
+
+    /// Whether variants of a row stand together in a unit.
+    package func spansVariants(column: Int) -> Bool {
+        footer.groups.first?.chunks.contains { $0.column == column && $0.variantCount > 1 } ?? false
+    }
+
+    /// How the first page of a column is divided: rows of a unit, and the part of its bytes that are not units.
+    package func pageLayout(column: Int) throws(ShardError) -> (rowsPerUnit: Int, tableShare: Double) {
+        guard !footer.groups.isEmpty,
+            let entry = try pages(column: column, variant: 0, group: 0).index.entries.first
+        else { return (1, 0) }
+        let header = entry.header
+        let tables = header.blockByteCount - header.payloadByteCount
+        return (min(header.rowsPerUnit, header.rowCount), Double(tables) / Double(header.blockByteCount))
+    }
+
+    /// Rows that lack no cell, but some of whose cells cannot be read. Reads everything once, damaged parts more often.
+    package func unreadableRows() -> Set<Int> {
+        var found: Set<Int> = []
+        for column in schema.columns.indices {
+            for variant in 0..<schema.variantCount(of: column) {
+                for group in footer.groups {
+                    probe(column, variant, group.firstRow..<group.firstRow + group.rowCount, &found)
+                }
+            }
+        }
+        return found
+    }
+
+    private func probe(_ column: Int, _ variant: Int, _ rows: Range<Int>, _ found: inout Set<Int>) {
+        let addresses = rows.map { CellAddress(row: $0, variant: variant) }
+        do throws(ShardError) {
+            try unsafe forEachCell(column: column, addresses) { _, _, _ in }
+        } catch {
+            guard rows.count > 1 else {
+                found.insert(rows.lowerBound)
+                return
+            }
+            let middle = rows.lowerBound + rows.count / 2
+            probe(column, variant, rows.lowerBound..<middle, &found)
+            probe(column, variant, middle..<rows.upperBound, &found)
+        }
+    }
+}

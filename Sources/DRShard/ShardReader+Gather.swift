@@ -37,7 +37,7 @@ private struct PlacedCell {
 /// Working memory of one batch; kept from one to the next.
 // SAFETY: a reader keeps those that no thread uses, under a lock; a thread that takes one has it alone.
 final class ReadContext: @unchecked Sendable {
-    fileprivate let units: UnitReader
+    let units = UnitReader()
     fileprivate let batch = CellBatch()
     fileprivate var cells: [PlacedCell] = []
     fileprivate var pages: [OpenPage] = []
@@ -46,8 +46,6 @@ final class ReadContext: @unchecked Sendable {
     /// Rows of tokens of a unit, and the cells that they are of.
     fileprivate let rows = WorkingMemory()
     fileprivate var wanted: [UInt32] = []
-
-    init(reader: ShardReader) { units = UnitReader(reader: reader) }
 
     /// Whether it is small enough to be kept.
     var isSmall: Bool {

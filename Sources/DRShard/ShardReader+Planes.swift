@@ -20,7 +20,9 @@ extension ShardReader {
         _ body: (_ row: Int, _ value: Span<UInt8>, _ state: CellState) throws(ShardError) -> Void
     ) throws(ShardError) {
         let rows = try checkedRows(rows, column: column, variant: variant)
-        let decoder = UnitReader(reader: self)
+        let decoder = UnitReader()
+        decoder.begin(self)
+        defer { decoder.end() }
         try forEachPage(column: column, variant: variant, rows: rows) { pages, page, firstRow throws(ShardError) in
             let header = pages.index.entries[page].header
             let open = try self.page(page, in: pages)

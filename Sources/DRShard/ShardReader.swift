@@ -1,5 +1,4 @@
 public import DRShardFormat
-internal import Synchronization
 
 /// One (row, variant) of a column. Rows are counted through the shard.
 public struct CellAddress: Hashable, Sendable {
@@ -37,8 +36,6 @@ public final class ShardReader: Sendable {
     private let kept: KeptPages
     /// What decides on dropping them; often of many readers.
     private let budget: PageBudget
-    /// Working memory that no thread uses.
-    private let contexts = Mutex<[ReadContext]>([])
 
     /// Chunks of the row groups before each one.
     let chunksBefore: [Int]
@@ -213,11 +210,16 @@ public final class ShardReader: Sendable {
 
     // MARK: Working memory
 
-    func takeContext() -> ReadContext { contexts.withLock { $0.popLast() } ?? ReadContext(reader: self) }
+    /// Working memory for one thread, of this reader or of one that shares its budget.
+    func takeContext() -> ReadContext {
+        let context = budget.takeContext()
+        context.units.begin(self)
+        return context
+    }
 
     func giveBack(_ context: ReadContext) {
-        guard context.isSmall else { return }
-        contexts.withLock { $0.append(context) }
+        context.units.end()
+        budget.giveBack(context)
     }
 
     private func readPages(_ chunk: ChunkEntry, group: GroupEntry) throws(ShardError) -> ChunkPages {

@@ -4,8 +4,9 @@ internal import DRShardFormat
 // SAFETY: `plain` points into the stored bytes of the last unit, which the caller keeps while it asks for cells, or into
 // `scratch`, which is only replaced by the next unit.
 @safe final class UnitReader {
-    // The reader keeps this object, or a call of it does.
-    private unowned let reader: ShardReader
+    /// The reader whose units are decoded, between `begin` and `end`.
+    private var reader: ShardReader?
+    private var checksUnits = true
     private let decoder = UnitDecoder()
     private let scratch = WorkingMemory()
     private var plain = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
@@ -17,14 +18,24 @@ internal import DRShardFormat
     /// Where the values of a unit of a variable type begin in `plain`, and where the last one ends.
     private var places: [UInt32] = []
 
-    init(reader: ShardReader) { self.reader = reader }
+    /// Makes it ready for the units of a reader.
+    func begin(_ reader: ShardReader) {
+        self.reader = reader
+        checksUnits = reader.options.checksUnits
+    }
+
+    /// Forgets the reader, and what was only true of its units.
+    func end() {
+        reader = nil
+        last = nil
+    }
 
     /// Bytes that it keeps.
     var workingByteCount: Int { scratch.byteCount + decoder.workingByteCount + 4 * places.capacity }
 
     /// Checks the checksum of a unit, and says how many plain bytes it has.
     private func check(_ stored: UnsafeRawBufferPointer, _ unit: Int, of page: OpenPage) throws(ShardError) -> Int {
-        if reader.options.checksUnits {
+        if checksUnits {
             guard unsafe crc32c(stored) == page.prologue.checksums[unit] else {
                 throw .checksumMismatch("unit \(unit)")
             }
@@ -104,7 +115,7 @@ internal import DRShardFormat
         let header = page.header
         guard header.auxiliary > 0 else { return nil }
         if let last, last.auxiliary == header.auxiliary, last.encoding == header.encoding { return last.table }
-        guard let table = try reader.table(for: header) else { return nil }
+        guard let table = try reader?.table(for: header) else { return nil }
         last = (header.auxiliary, header.encoding, table)
         return table
     }

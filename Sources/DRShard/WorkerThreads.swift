@@ -1,5 +1,4 @@
 package import DRShardFormat
-internal import Synchronization
 
 #if canImport(Glibc)
     internal import Glibc
@@ -18,7 +17,7 @@ package enum WorkerThreads {
             var failed: Int?
             var error: ShardError?
         }
-        private let state = Mutex(State())
+        private let state = Guarded(State())
 
         init(count: Int, body: @escaping @Sendable (Int) throws(ShardError) -> Void) {
             self.count = count

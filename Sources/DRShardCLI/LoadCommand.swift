@@ -2,21 +2,15 @@ internal import ArgumentParser
 internal import DRLoader
 internal import DRShard
 internal import DRShardFormat
+internal import Foundation
 
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load",
-        abstract: "Load one epoch of paired batches, and say how fast and with how many bytes.",
-        discussion: "One thread, in the order that a trainer with the same seed gets.")
+        abstract: "Load epochs of paired batches, and say how fast, with how many bytes, and what was waited for.",
+        discussion: "In the order that a trainer with the same options gets. `plan` says beforehand what to expect.")
 
-    @Argument(help: "A shard, or a folder of shards.", completion: .file(extensions: ["drs"]))
-    var path: String
-
-    @Option(help: "Rows of a batch.")
-    var batchSize = 256
-
-    @Option(help: "Another seed, another order.")
-    var seed: UInt64 = 0
+    @OptionGroup var source: LoaderArguments
 
     @Option(help: "Which epoch, from 0.")
     var epoch = 0
@@ -24,83 +18,132 @@ struct LoadCommand: ParsableCommand {
     @Option(help: "Load so many epochs, and show each.")
     var epochs = 1
 
-    @Flag(help: "Deliver the last rows too, in a smaller batch; without it they are dropped.")
-    var short = false
+    @Option(help: "Go on from the state in this file, if it is there, and keep the state in it.", completion: .file())
+    var state: String?
 
-    @Flag(help: "Map the files instead of reading them: for files that nobody truncates meanwhile.")
-    var mapped = false
+    @Option(help: "Stop after so many batches.")
+    var steps: Int?
 
-    @Flag(help: "Do not compare the checksums of values.")
-    var unchecked = false
-
-    @Flag(help: "Load embeddings alone: no tokens, no augmentations.")
-    var embeddingsOnly = false
+    @Flag(help: "Print a digest of all samples: equal for equal streams. Those of ranks' parts are not joined.")
+    var digest = false
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
-        var reading = ReaderOptions()
-        reading.checksUnits = !unchecked
-        let set = try DataSet(path: path, access: mapped ? .mapped : .read, options: reading)
-        var options = LoaderOptions()
-        options.plan.batchSize = batchSize
-        options.plan.seed = seed
-        options.plan.tail = short ? .short : .drop
-        if embeddingsOnly { options.content = [.rowIDs, .embeddings] }
-        let loader = try PairedLoader(dataSet: set, options: options)
-        guard epoch >= 0, epochs >= 1, epochs <= Int.max - epoch else {
-            throw ShardError.invalidArgument(
-                "--epoch is at least 0, --epochs at least 1, and their sum at most \(Int.max)")
+        guard epoch >= 0, epochs >= 1, epochs <= 1 << 40, epoch < 1 << 52 else {
+            throw ShardError.invalidArgument("--epoch is at least 0, and --epochs at least 1")
         }
+        let loader = try source.loader()
         var results: [Result] = []
-        for number in epoch..<epoch + epochs {
-            let result = try load(loader, epoch: number)
+        var next = try begin(loader)
+        for number in 0..<epochs {
+            let result = try load(loader, next)
             results.append(result)
             if !json { try Console.line(result.text) }
+            if result.isCut { break }
+            if number + 1 < epochs { next = try loader.epoch(next.plan.epoch + 1) }
         }
         if json { try Console.json(results) }
     }
 
-    private func load(_ loader: PairedLoader, epoch number: Int) throws(ShardError) -> Result {
+    private func begin(_ loader: PairedLoader) throws(ShardError) -> PairedEpoch {
+        guard let state, FileManager.default.fileExists(atPath: state) else { return try loader.epoch(epoch) }
+        do {
+            let kept = try JSONDecoder().decode(LoaderState.self, from: Data(LoaderArguments.text(state).utf8))
+            return try loader.epoch(resuming: kept)
+        } catch let error as ShardError {
+            throw error.with(.init(path: state))
+        } catch { throw ShardError.corrupt("it is no state of a loader: \(error)").with(.init(path: state)) }
+    }
+
+    private func keep(_ epoch: PairedEpoch) throws(ShardError) {
+        guard let state else { return }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        do { try encoder.encode(epoch.state).write(to: URL(fileURLWithPath: state), options: .atomic) } catch {
+            throw ShardError.io("cannot write the state: \(error.localizedDescription)").with(.init(path: state))
+        }
+    }
+
+    private func load(_ loader: PairedLoader, _ batches: PairedEpoch) throws(ShardError) -> Result {
         let before = loader.counts
-        let batches = try loader.epoch(number)
+        let number = batches.plan.epoch
         let bar = ProgressBar("epoch \(number)")
-        var replaced = 0
-        while let batch = try batches.next() {
-            replaced +=
-                batch.image.views.replaced.count + batch.real.captions.replaced.count
-                + batch.synthetic.captions.replaced.count
-            bar.update(UInt64(batches.nextStep), of: UInt64(batches.plan.stepCount)) { "batch \(batches.nextStep)" }
+        var result = Result(epoch: number)
+        var digest = SequenceDigest()
+        var count = 0
+        do throws(ShardError) {
+            while count < steps ?? .max, let batch = try batches.next() {
+                count += 1
+                result.replacedVariants +=
+                    batch.image.views.replaced.count + batch.real.captions.replaced.count
+                    + batch.synthetic.captions.replaced.count
+                result.substitutedRows += batch.substituted.count
+                if self.digest { digest.append(batch.sampleDigest, count: UInt64(batch.count)) }
+                bar.update(UInt64(batches.nextStep), of: UInt64(batches.plan.stepCount)) { "batch \(batches.nextStep)" }
+            }
+        } catch {
+            bar.end()
+            try keep(batches)
+            throw error
         }
         bar.end()
-        let after = loader.counts
-        return Result(
-            epoch: number, batches: after.batchCount - before.batchCount,
-            samples: after.sampleCount - before.sampleCount,
-            seconds: bar.elapsed, readBytes: after.reads.byteCount - before.reads.byteCount,
-            requests: after.reads.requestCount - before.reads.requestCount,
-            deliveredBytes: after.deliveredByteCount - before.deliveredByteCount, replacedVariants: replaced)
+        try keep(batches)
+        result.isCut = batches.nextStep < batches.plan.stepCount
+        result.seconds = bar.elapsed
+        result.add(loader.counts - before)
+        if self.digest { result.digest = "\(digest)" }
+        return result
     }
 
     private struct Result: Encodable {
         var epoch: Int
-        var batches: UInt64
-        var samples: UInt64
-        var seconds: Double
-        var readBytes: UInt64
-        var requests: UInt64
-        var deliveredBytes: UInt64
-        var replacedVariants: Int
+        var batches: UInt64 = 0
+        var samples: UInt64 = 0
+        var seconds = 0.0
+        var readBytes: UInt64 = 0
+        var requests: UInt64 = 0
+        var deliveredBytes: UInt64 = 0
+        var replacedVariants = 0
+        var substitutedRows = 0
+        var lostRows: UInt64 = 0
+        /// The caller waited for reads, and for decoding; the threads waited for the caller.
+        var readWaitSeconds = 0.0
+        var decodeWaitSeconds = 0.0
+        var idleSeconds = 0.0
+        var queueDepth = 0.0
+        var isCut = false
+        var digest: String?
+
+        init(epoch: Int) { self.epoch = epoch }
+
+        mutating func add(_ counts: LoaderCounts) {
+            batches = counts.batchCount
+            samples = counts.sampleCount
+            readBytes = counts.reads.byteCount
+            requests = counts.reads.requestCount
+            deliveredBytes = counts.deliveredByteCount
+            lostRows = counts.lostRowCount
+            readWaitSeconds = Double(counts.readWaitNanoseconds) * 1e-9
+            decodeWaitSeconds = Double(counts.waitNanoseconds - counts.readWaitNanoseconds) * 1e-9
+            idleSeconds = Double(counts.idleNanoseconds) * 1e-9
+            queueDepth = Double(counts.readyBatchCount) / Double(max(1, counts.batchCount))
+        }
 
         var text: String {
             let rate = Console.decimal(Double(samples) / max(seconds, 1e-9), 0)
             let amplification =
                 deliveredBytes == 0 ? "-" : Console.decimal(Double(readBytes) / Double(deliveredBytes), 2)
-            let replaced = replacedVariants == 0 ? "" : ", \(replacedVariants) absent variants replaced"
-            return
+            var text =
                 "epoch \(epoch): \(samples) samples in \(batches) batches, \(Console.decimal(seconds, 2)) s, \(rate) samples/s, "
-                + "\(Console.bytes(readBytes)) read in \(requests) requests, \(Console.bytes(deliveredBytes)) delivered (\(amplification) read a byte)\(replaced)"
+                + "\(Console.bytes(readBytes)) read in \(requests) requests, \(Console.bytes(deliveredBytes)) delivered (\(amplification) read a byte); "
+                + "waited \(Console.decimal(readWaitSeconds, 2)) s for reads, \(Console.decimal(decodeWaitSeconds, 2)) s for decoding; "
+                + "threads idle \(Console.decimal(idleSeconds, 2)) s, \(Console.decimal(queueDepth, 1)) batches ahead"
+            if replacedVariants > 0 { text += "; \(replacedVariants) absent variants replaced" }
+            if substitutedRows > 0 { text += "; \(substitutedRows) rows substituted, \(lostRows) lost in this epoch" }
+            if let digest { text += "; digest \(digest)" }
+            return text
         }
     }
 }

@@ -1,6 +1,8 @@
 internal import ArgumentParser
+internal import DRLoader
 internal import DRShard
 internal import DRShardFormat
+internal import Foundation
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,10 +22,18 @@ struct VerifyCommand: ParsableCommand {
     @Flag(help: "Also decode every value, and compare the digests.")
     var decode = false
 
+    @Option(
+        help: "Write the rows of a damaged data set that cannot be read to this list, which `load` and trainers take.",
+        completion: .file())
+    var quarantine: String?
+
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
+        if quarantine != nil && (paths.count != 1 || fast) {
+            throw ValidationError("--quarantine is for one data set, and not with --fast.")
+        }
         if fast && decode { throw ValidationError("--fast and --decode exclude each other.") }
     }
 
@@ -58,8 +68,23 @@ struct VerifyCommand: ParsableCommand {
         }
         if json { try Console.json(results) }
         try Console.flush()
+        if let quarantine, !errors.isEmpty { try writeQuarantine(quarantine) }
         let status = ExitStatus.of(errors)
         guard status == .ok else { throw ExitCode(status.rawValue) }
+    }
+
+    /// Shards are read by their footers here: one that has none must be repaired first.
+    private func writeQuarantine(_ path: String) throws(ShardError) {
+        let dataSet = try DataSet(path: paths[0])
+        var rows: Set<Int> = []
+        for (number, shard) in dataSet.shards.enumerated() {
+            rows.formUnion(shard.unreadableRows().map { dataSet.firstRows[number] + $0 })
+        }
+        let list = Quarantine(rowSetDigest: dataSet.rowSetDigest, rows: rows)
+        do { try list.text.write(toFile: path, atomically: true, encoding: .utf8) } catch {
+            throw ShardError.io("cannot write it: \(error.localizedDescription)").with(.init(path: path))
+        }
+        Console.error("\(rows.count) rows of \(dataSet.rowCount) cannot be read; they stand in \(path)")
     }
 
     private func report(_ shard: String, _ findings: [ShardError]) throws(ShardError) {

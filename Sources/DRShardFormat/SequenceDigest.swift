@@ -51,6 +51,13 @@ public struct SequenceDigest: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension SequenceDigest {
+    /// The digest of one term, made of bytes as that of a row is made of its id.
+    package static func single(of bytes: Span<UInt8>) -> SequenceDigest {
+        var digest = SequenceDigest()
+        digest.append(term: term(rowID: bytes))
+        return digest
+    }
+
     /// The term of a row: the first 15 bytes of the SHA-256 of its id.
     package static func term(rowID: Span<UInt8>) -> UInt128 {
         let hash = SHA256.digest(rowID)

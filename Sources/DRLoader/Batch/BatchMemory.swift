@@ -1,3 +1,4 @@
+internal import DRShard
 internal import DRShardFormat
 internal import Synchronization
 
@@ -95,7 +96,7 @@ internal import Synchronization
         var start: UnsafeRawPointer?
         var count: Int
     }
-    private let chunks = Mutex(Chunks())
+    private let chunks = Guarded(Chunks())
     private nonisolated(unsafe) let entries: UnsafeMutableBufferPointer<Entry>
     private static let smallestChunk = 64 << 10
 
@@ -155,7 +156,7 @@ internal import Synchronization
 
 /// Memory of batches that nobody holds, and how much there is.
 final class BatchPool: Sendable {
-    private let free = Mutex<[BatchMemory]>([])
+    private let free = Guarded<[BatchMemory]>([])
     private let live = Atomic<Int>(0)
     /// Memories that are kept.
     private let keptCount: Int

@@ -191,7 +191,9 @@ final class LoadEngine: @unchecked Sendable {
 
     /// The next batch if it is there.
     func poll() -> Answer {
-        monitor.withLock { answer() }
+        monitor.lock()
+        defer { monitor.unlock() }
+        return answer()
     }
 
     /// Calls `body` when `poll` has something to say: at once, or from another thread.

@@ -1,5 +1,4 @@
 public import DRShard
-internal import Synchronization
 
 /// What a loader did since it was made. Times are sums, in nanoseconds.
 public struct LoaderCounts: Hashable, Sendable {
@@ -46,7 +45,7 @@ public struct LoaderCounts: Hashable, Sendable {
 
 /// Counts of a loader, from all threads.
 final class LoadMeter: Sendable {
-    private let counts = Mutex(LoaderCounts())
+    private let counts = Guarded(LoaderCounts())
 
     func addWork(_ nanoseconds: UInt64) { counts.withLock { $0.workNanoseconds += nanoseconds } }
     func addIdle(_ nanoseconds: UInt64) { counts.withLock { $0.idleNanoseconds += nanoseconds } }

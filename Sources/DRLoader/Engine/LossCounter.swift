@@ -1,19 +1,18 @@
 internal import DRShard
 internal import DRShardFormat
-internal import Synchronization
 
 /// Rows that could not be read while a loader ran, from all threads.
 final class LossCounter: Sendable {
     private let policy: DamagePolicy
     private let sets: [DataSet]
-    private let rows: Mutex<[Set<Int>]>
+    private let rows: Guarded<[Set<Int>]>
     private let report: @Sendable (String) -> Void
 
     /// - Parameter report: gets a line for every row that is given up.
     init(policy: DamagePolicy, sets: [DataSet], report: @escaping @Sendable (String) -> Void) {
         self.policy = policy
         self.sets = sets
-        rows = Mutex(Array(repeating: [], count: sets.count))
+        rows = Guarded(Array(repeating: [], count: sets.count))
         self.report = report
     }
 

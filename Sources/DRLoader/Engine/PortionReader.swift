@@ -131,7 +131,7 @@ final class PortionReader {
         var attempt = 0
         let attempts = axes.reduce(0) { $0 + $1.variantCount }
         while !pending.isEmpty {
-            guard attempt < attempts else { throw missing(pending[0], axes, cells.set) }
+            guard attempt < attempts else { throw Self.lacking(samples[pending[0]].row, axes, cells.set) }
             if attempt > 0 { for i in pending { delivered[i] = Self.next(axes, drawn[i], attempt) } }
             var lacking: [Int] = []
             for axis in axes.indices {
@@ -164,9 +164,8 @@ final class PortionReader {
         return VariantDraw(axis: axis, variant: rest)
     }
 
-    private func missing(_ sample: Int, _ axes: [AxisColumns], _ set: LoadedSet) -> ShardError {
+    static func lacking(_ row: Int, _ axes: [AxisColumns], _ set: LoadedSet) -> ShardError {
         let names = axes.map { "\"\($0.name)\"" }.joined(separator: " and ")
-        let row = samples[sample].row
         let place = set.dataSet.locate(row: row)
         return ShardError.schemaMismatch(
             "row \(row) of the data set lacks all variants of axis \(names), or a part of each"

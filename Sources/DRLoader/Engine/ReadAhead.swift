@@ -65,11 +65,12 @@ final class ReadAhead: @unchecked Sendable {
             let before = ThreadReads.count
             let byteCount = advise(portion)
             quietCount = ThreadReads.count == before ? quietCount + 1 : 0
-            monitor.withLock {
-                guard number >= passedCount else { return }
+            monitor.lock()
+            if number >= passedCount {
                 outstanding.append((number, byteCount))
                 outstandingByteCount += byteCount
             }
+            monitor.unlock()
         }
     }
 
@@ -120,19 +121,11 @@ final class ReadAhead: @unchecked Sendable {
             var rows: [VariantDraw: [Int]] = [:]
             for row in logical { rows[plan.draw(row: row), default: []].append(set.row(row)) }
             for (draw, rows) in rows {
-                add(columns(set.columns.parts[number][draw.axis]), draw.variant, rows)
+                add(
+                    set.columns.parts[number][draw.axis].columns(context.options.content), draw.variant, rows)
             }
         }
         if context.layout.images != nil, let image = set.columns.image { add([image], 0, logical.map(set.row)) }
         return found
-    }
-
-    private func columns(_ axis: AxisColumns) -> [Int] {
-        let content = context.options.content
-        var columns = content.contains(.embeddings) ? axis.embeddings : []
-        if content.contains(.tokens), let tokens = axis.tokens { columns.append(tokens.column) }
-        if content.contains(.augmentations), let column = axis.augmentation { columns.append(column) }
-        if content.contains(.texts), let column = axis.text { columns.append(column) }
-        return columns
     }
 }

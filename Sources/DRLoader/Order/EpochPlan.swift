@@ -116,6 +116,9 @@ public struct EpochPlan: Sendable {
         return slotStart(lane: lanes.upperBound, step: step)
     }
 
+    /// Logical rows of all sets.
+    var rowTotal: Int { sets.reduce(0) { $0 + $1.rowCount } }
+
     /// The most steps that the rows of one portion may go to.
     var largestSpan: Int {
         guard shape.order == .blocks, stepCount > 0 else { return 1 }

@@ -62,6 +62,26 @@ public struct LoaderState: Hashable, Codable, Sendable {
         self.step = step
     }
 
+    /// All fields, those that are not set as null: whoever reads it sees that they are there.
+    public func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(planVersion, forKey: .planVersion)
+        try fields.encode(rowSets, forKey: .rowSets)
+        try fields.encode(seed, forKey: .seed)
+        try fields.encode(batchSize, forKey: .batchSize)
+        try fields.encode(lanes, forKey: .lanes)
+        try fields.encode(blockRows, forKey: .blockRows)
+        try fields.encode(windowBlocks, forKey: .windowBlocks)
+        try fields.encode(order, forKey: .order)
+        try fields.encode(variants, forKey: .variants)
+        try fields.encode(tail, forKey: .tail)
+        try fields.encode(parts, forKey: .parts)
+        try fields.encode(weights, forKey: .weights)
+        try fields.encode(epochSteps, forKey: .epochSteps)
+        try fields.encode(epoch, forKey: .epoch)
+        try fields.encode(step, forKey: .step)
+    }
+
     /// - Throws: `.invalidArgument` if another plan, or other rows, made the state: names what differs. Spec: [R-ORDER-25].
     func check(against own: LoaderState) throws(ShardError) {
         func same<Value: Equatable>(_ name: String, _ path: KeyPath<LoaderState, Value>) throws(ShardError) {

@@ -1,6 +1,5 @@
 public import DRShard
 public import DRShardFormat
-internal import Synchronization
 
 /// Which rows of a data set a plan has. Spec: [R-ORDER-8].
 public enum RowFilter: Hashable, Sendable {
@@ -59,7 +58,7 @@ public final class RowSelection: Sendable {
     public init(_ dataSet: DataSet, filters: [RowFilter], threadCount: Int = 1) throws(ShardError) {
         let idByteCount = dataSet.schema.columns[dataSet.schema.rowIDColumn].type.cellByteCount ?? 0
         for filter in filters { try filter.check(idByteCount: idByteCount) }
-        let parts = Mutex([Part?](repeating: nil, count: dataSet.shards.count))
+        let parts = Guarded([Part?](repeating: nil, count: dataSet.shards.count))
         try WorkerThreads.run(count: dataSet.shards.count, threadCount: threadCount) { number throws(ShardError) in
             let part = try Part(dataSet.shards[number], filters)
             parts.withLock { $0[number] = part }
