@@ -82,8 +82,10 @@ let package = Package(
             name: "DRShardTests", dependencies: ["DRShard", "DRShardFormat", "GeneratedData", "TestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "DRLoaderTests", dependencies: ["DRLoader", "DRShard", "DRShardFormat", "TestSupport"],
-            swiftSettings: swiftSettings),
+            name: "DRLoaderTests",
+            dependencies: [
+                "DRLoader", "DRShard", "DRShardFormat", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: swiftSettings),
         .testTarget(
             name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], exclude: ["Fixtures"],
             swiftSettings: swiftSettings),

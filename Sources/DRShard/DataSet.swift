@@ -13,13 +13,20 @@ public final class DataSet: Sendable {
     /// Opens all shards of a folder, or a single shard.
     /// - Parameter options: of every shard; `keptByteCount` is for all of them together.
     /// - Throws: `.io` if there is none; `.schemaMismatch` if two do not belong together; what opening a shard throws.
-    public init(path: String, access: Access = .read, options: ReaderOptions = .init()) throws(ShardError) {
-        self.path = path
+    public convenience init(path: String, access: Access = .read, options: ReaderOptions = .init()) throws(ShardError) {
         let budget = PageBudget(limit: options.keptByteCount)
         var shards: [ShardReader] = []
         for file in try DataSet.shardPaths(path) {
             shards.append(try ShardReader(source: try access.open(file), options: options, budget: budget))
         }
+        try self.init(path: path, shards: shards)
+    }
+
+    /// Shards that are open already: for sources that are no files.
+    /// - Throws: `.schemaMismatch` if two do not belong together.
+    package init(path: String, shards: [ShardReader]) throws(ShardError) {
+        precondition(!shards.isEmpty, "a data set has a shard")
+        self.path = path
         var firstRows = [0]
         for shard in shards {
             try DataSet.check(shard, against: shards[0])

@@ -5,10 +5,17 @@ import TestSupport
 
 /// A small paired data set over several shards. Values are a function of row, column and variant.
 struct PairedFixture {
-    static let dims = 20, viewCount = 4, captionCount = 3
+    static let viewCount = 4, captionCount = 3
     static let uid = 0, augmentation = 1, image = 2, realTokens = 3, realText = 4, realEmbedding = 5
     static let syntheticTokens = 6, syntheticText = 7, syntheticEmbedding = 8
 
+    /// Several cells share a unit; from 600 on each has its own.
+    var dims = 20
+    /// Of the embedding columns.
+    var storage: ColumnStorage?
+    var rowsPerGroup = 32
+    /// The number that is hashed into the id of row 0.
+    var firstID = 0
     var hasTokens = true
     var contextLength: UInt32 = 12
     /// A row whose captions have a token that the tokenizer does not.
@@ -27,7 +34,7 @@ struct PairedFixture {
     }
 
     func schema() throws -> Schema {
-        let embedding = ColumnType.tensor(.bf16, dims: [Self.dims])
+        let embedding = ColumnType.tensor(.bf16, dims: [dims])
         var columns = [
             Column(name: "uid", role: .rowID, type: .tensor(.u8, dims: [16])),
             Column(name: "augmentation", role: .augmentation, type: .operations, axis: 0),
@@ -75,24 +82,31 @@ struct PairedFixture {
     func value(_ cell: Cell) -> [UInt8] {
         var random = random(cell)
         switch cell.column {
-        case Self.uid: return Array(SHA256.digest(Array("row \(cell.row)".utf8)).prefix(16))
+        case Self.uid: return Array(SHA256.digest(Array("row \(firstID + cell.row)".utf8)).prefix(16))
         // A crop always has bytes.
         case Self.augmentation: return (try? augmentation(cell).serialized()) ?? []
         case Self.realTokens, Self.syntheticTokens:
             guard cell.row != badTokenRow else { return [1, 0, 0, 0xC1] }
             return tokens(cell).flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
         case Self.realText, Self.syntheticText: return Array("caption \(cell.variant) of row \(cell.row)".utf8)
-        default: return (0..<Self.dims * 2).map { _ in UInt8.random(in: 0...255, using: &random) }
+        default:
+            // Numbers of a unit vector: few exponents, so that encodings have something to do.
+            return (0..<dims).flatMap { _ in
+                let bits = random.next()
+                let value = UInt16(bits & 0x807F) | UInt16(114 + (bits >> 20) % 7) << 7
+                return [UInt8(value & 0xFF), UInt8(value >> 8)]
+            }
         }
     }
 
-    /// Writes shards of these numbers of rows, with row groups of 32.
+    /// Writes shards of these numbers of rows.
     func write(_ folder: TemporaryFolder, rowCounts: [Int]) throws {
         let schema = try schema()
         var row = 0
         for (i, count) in rowCounts.enumerated() {
             var options = WriterOptions(shardTag: UInt64(i))
-            options.rowsPerGroup = 32
+            options.rowsPerGroup = rowsPerGroup
+            options.storage = try WriterOptions.storage(named: [:], bf16: storage, of: schema)
             let writer = try ShardWriter(path: folder.file("\(i).drs"), schema: schema, options: options)
             for _ in 0..<count {
                 try write(row: row, to: writer)

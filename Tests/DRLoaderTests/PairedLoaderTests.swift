@@ -81,8 +81,8 @@ import Testing
             #expect(batch.image.views.draws == samples.compactMap(\.view))
             #expect(batch.synthetic.captions.draws == samples.compactMap(\.synthetic))
             #expect(batch.image.views.replaced == [] && batch.synthetic.captions.replaced == [])
-            #expect(batch.image.embeddings[0].element == .bf16 && batch.image.embeddings[0].width == Fixture.dims)
-            batch.image.embeddings[0].withBytes { #expect($0.count == batch.count * Fixture.dims * 2) }
+            #expect(batch.image.embeddings[0].element == .bf16 && batch.image.embeddings[0].width == fixture.dims)
+            batch.image.embeddings[0].withBytes { #expect($0.count == batch.count * fixture.dims * 2) }
             try check(batch, fixture)
         }
         #expect(Set(batches.flatMap(\.image.views.drawn)) == [0, 1, 2, 3])
@@ -217,7 +217,9 @@ import Testing
 
     @Test func damageIsNamedWithItsPlace() throws {
         let folder = try TemporaryFolder()
-        try Fixture().write(folder, rowCounts: [96])
+        var fixture = Fixture()
+        fixture.storage = .plain
+        try fixture.write(folder, rowCounts: [96])
         var bytes = try contents(folder.file("0.drs"))
         let value = Fixture().value(Cell(row: 40, column: Fixture.image, variant: 0))
         let at = try #require((0..<bytes.count - 40).first { Array(bytes[$0..<$0 + 40]) == value })

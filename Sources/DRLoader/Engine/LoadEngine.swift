@@ -102,13 +102,10 @@ final class LoadEngine: @unchecked Sendable {
             monitor.unlock()
             let start = MonotonicClock.nanoseconds
             var filled = [Int](repeating: 0, count: task.portion.steps.count)
-            var failure: ShardError?
-            do throws(ShardError) { try reader.read(task.portion, into: task.memories, filled: &filled) } catch {
-                failure = error
-            }
+            let failures = reader.read(task.portion, into: task.memories, filled: &filled)
             meter.addWork(MonotonicClock.nanoseconds &- start)
             monitor.lock()
-            finish(task, filled: filled, failure)
+            finish(task, filled: filled, failures)
         }
         monitor.unlock()
     }
@@ -154,11 +151,13 @@ final class LoadEngine: @unchecked Sendable {
         return slot
     }
 
-    private func finish(_ task: Task, filled: [Int], _ failure: ShardError?) {
+    private func finish(_ task: Task, filled: [Int], _ failures: [Int: ShardError]) {
         for (i, step) in task.portion.steps.enumerated() where filled[i] > 0 {
             guard var slot = slots[step % capacity] else { continue }
             slot.missing -= filled[i]
-            if let failure, task.number < slot.failure?.portion ?? .max { slot.failure = (task.number, failure) }
+            if let failure = failures[i], task.number < slot.failure?.portion ?? .max {
+                slot.failure = (task.number, failure)
+            }
             slots[step % capacity] = slot
             if step == nextStep, slot.missing == 0 { batchIsThere() }
         }

@@ -21,22 +21,24 @@ final class LossCounter: Sendable {
     /// The logical rows of a set that were lost.
     func lost(set: Int) -> Set<Int> { rows.withLock { $0[set] } }
 
-    /// Counts rows as lost.
-    /// - Parameter rows: of the data set, and as logical ones.
-    /// - Throws: `error`, with the lines for the quarantine list, if the policy has it so; `.limitExceeded` for too many.
-    func add(set: Int, rows: [Int: Int], _ error: ShardError) throws(ShardError) {
-        let list = Quarantine(rowSetDigest: sets[set].rowSetDigest, rows: Set(rows.keys))
-        let lines = list.lines(reason: "\(error.code): \(error.reason)").joined(separator: "\n")
+    /// Counts a row as lost.
+    /// - Parameters:
+    ///   - row: of the data set.
+    ///   - logical: the same, as the plan counts.
+    /// - Throws: `error`, with the line for the quarantine list, if the policy has it so, or if there are too many.
+    func add(set: Int, row: Int, logical: Int, _ error: ShardError) throws(ShardError) {
+        let list = Quarantine(rowSetDigest: sets[set].rowSetDigest, rows: [row])
+        let line = list.lines(reason: "\(error.code): \(error.reason)").joined()
         guard case .substitute(let maximum) = policy else {
             throw error.adding(
-                "read twice; to go on without these rows, add to a quarantine list that begins with the line "
-                    + "\"\(list.head)\":\n\(lines)")
+                "read twice; to go on without this row, add the last line of this to a quarantine list that begins with "
+                    + "the line before it:\n\(list.head)\n\(line)")
         }
-        let count = self.rows.withLock { known in
-            known[set].formUnion(rows.values)
-            return known.reduce(0) { $0 + $1.count }
+        let (isNew, count) = rows.withLock { known in
+            let isNew = known[set].insert(logical).inserted
+            return (isNew, known.reduce(0) { $0 + $1.count })
         }
-        report("substituting rows of \(sets[set].path) that cannot be read: \(lines)")
+        if isNew { report("substituting a row of \(sets[set].path) that cannot be read: \(line)") }
         guard count <= maximum else {
             throw error.adding("\(count) rows are lost by now, \(maximum) are allowed")
         }

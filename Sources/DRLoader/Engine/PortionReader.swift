@@ -34,35 +34,49 @@ final class PortionReader {
     /// - Parameters:
     ///   - batches: of the portion's steps, in order.
     ///   - filled: gets the samples of each step that are done with, whether they could be read or not.
-    /// - Throws: errors of the files, or `.schemaMismatch` for a row that lacks all variants of a part.
-    func read(_ portion: Portion, into batches: [BatchMemory], filled: inout [Int]) throws(ShardError) {
+    /// - Returns: what is wrong with steps, by their place in the portion's: errors of the files, `.schemaMismatch` for a
+    ///   row that lacks all variants of a part.
+    func read(_ portion: Portion, into batches: [BatchMemory], filled: inout [Int]) -> [Int: ShardError] {
         let window = BatchWindow(batches)
-        var failure: ShardError?
+        var failures: [Int: ShardError] = [:]
         for group in plan.rows(of: portion, from: firstStep) where !group.rows.isEmpty {
             for row in group.rows { filled[row.step - portion.steps.lowerBound] += 1 }
-            guard failure == nil else { continue }
-            do throws(ShardError) { try read(group, firstStep: portion.steps.lowerBound, window) } catch {
-                failure = error
-            }
+            read(group, firstStep: portion.steps.lowerBound, window, &failures)
         }
-        if let failure { throw failure }
+        return failures
     }
 
-    private func read(_ group: PlacedRows, firstStep: Int, _ window: BatchWindow) throws(ShardError) {
+    /// How often a group is read again because rows were lost; then something else is wrong.
+    private static let maximumRounds = 1000
+
+    private func read(
+        _ group: PlacedRows, firstStep: Int, _ window: BatchWindow, _ failures: inout [Int: ShardError]
+    ) {
         let set = context.sets[group.set]
-        while true {
-            try place(group, set, firstStep: firstStep)
-            do throws(ShardError) {
-                return try readSamples(group, set, window)
-            } catch {
-                guard error.isDamage else { throw error }
-                // Once more: a network or a cable may have been at fault, and the next read be right.
-                do throws(ShardError) { return try readSamples(group, set, window) } catch {
-                    guard error.isDamage else { throw error }
-                    try giveUp(group, set, window, error)
-                }
+        var rest = group
+        var lastError = ShardError.io("rows are lost, and their substitutes with them")
+        for _ in 0..<Self.maximumRounds where !rest.rows.isEmpty {
+            do throws(ShardError) { try place(rest, set, firstStep: firstStep) } catch {
+                lastError = error
+                break
             }
+            if reads(rest, set, window) { return }
+            let bad = giveUp(rest, set, window)
+            for (step, error) in bad { failures[step - firstStep] = failures[step - firstStep] ?? error }
+            rest.rows.removeAll { bad[$0.step] != nil }
         }
+        for row in rest.rows { failures[row.step - firstStep] = failures[row.step - firstStep] ?? lastError }
+    }
+
+    /// Reads the samples, and if that fails once more: a network or a cable may have been at fault.
+    private func reads(_ group: PlacedRows, _ set: LoadedSet, _ window: BatchWindow) -> Bool {
+        for _ in 0..<2 {
+            do throws(ShardError) {
+                try readSamples(group, set, window)
+                return true
+            } catch { continue }
+        }
+        return false
     }
 
     /// Lists the samples with the rows that are delivered for them.
@@ -194,24 +208,34 @@ final class PortionReader {
 
     // MARK: Damage
 
-    /// Finds the rows that cannot be read, and counts them as lost.
-    /// - Throws: an error with the lines for the quarantine list, unless rows may be substituted and are not too many.
-    private func giveUp(_ group: PlacedRows, _ set: LoadedSet, _ window: BatchWindow, _ error: ShardError)
-        throws(ShardError)
-    {
-        var rows: [Int: Int] = [:]
+    /// Finds the rows that cannot be read, and counts them as lost, if they may be substituted.
+    /// - Returns: errors for steps that have such a row, unless it is substituted from now on.
+    private func giveUp(_ group: PlacedRows, _ set: LoadedSet, _ window: BatchWindow) -> [Int: ShardError] {
         let all = samples
-        for sample in all where rows[sample.row] == nil {
-            samples = [sample]
-            do throws(ShardError) { try readSamples(group, set, window) } catch {
-                guard error.isDamage else { throw error }
-                rows[sample.row] = sample.logical
+        /// Of rows that were tried: what is wrong with them; nil: they are substituted.
+        var verdicts: [Int: ShardError?] = [:]
+        var failures: [Int: ShardError] = [:]
+        for sample in all {
+            if verdicts[sample.row] == nil {
+                samples = [sample]
+                do throws(ShardError) {
+                    try readSamples(group, set, window)
+                    // What could be read now was not damaged, or only disturbed.
+                    continue
+                } catch { verdicts[sample.row] = .some(verdict(group.set, sample, error)) }
             }
+            if let verdict = verdicts[sample.row], let error = verdict { failures[sample.step] = error }
         }
         samples = all
-        // What could be read now was not damaged, only disturbed.
-        guard !rows.isEmpty else { return }
-        try losses.add(set: group.set, rows: rows, error)
+        return failures
+    }
+
+    private func verdict(_ set: Int, _ sample: Sample, _ error: ShardError) -> ShardError? {
+        guard error.isDamage else { return error }
+        do throws(ShardError) {
+            try losses.add(set: set, row: sample.row, logical: sample.logical, error)
+            return nil
+        } catch { return error }
     }
 }
 
