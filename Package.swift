@@ -96,8 +96,12 @@ let package = Package(
         .executableTarget(
             name: "CrashWriter", dependencies: ["DRShard", "DRShardFormat"], path: "Tests/CrashWriter",
             swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "LoaderProgram", dependencies: ["DRLoader", "DRShard", "DRShardFormat"],
+            path: "Tests/LoaderProgram", swiftSettings: swiftSettings),
         .testTarget(
-            name: "CrashTests", dependencies: ["CrashWriter", "DRShard", "DRShardFormat"],
+            name: "CrashTests",
+            dependencies: ["CrashWriter", "DRLoader", "DRShard", "DRShardFormat", "LoaderProgram", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "FuzzTests", dependencies: ["FuzzBodies", "TestSupport"], swiftSettings: swiftSettings),

@@ -6,6 +6,7 @@ struct LoadedSet: Sendable {
     let dataSet: DataSet
     let columns: PairedColumns
     let selection: RowSelection?
+    let quarantine: Quarantine?
     let planned: PlannedSet
     /// Rows of the data set before each of its shards, and behind the last.
     var firstRows: [Int] { dataSet.firstRows }

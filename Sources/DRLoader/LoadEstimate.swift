@@ -13,9 +13,9 @@ public struct LoadEstimate: Hashable, Sendable {
     /// Bytes that are asked of the files: cells, what is read with them, and what leads to them.
     public var fetchedByteCount = 0
     public var requestCount = 0
-    /// Bytes of matrices and values that are delivered; values of any length as long as they are encoded.
+    /// Bytes of matrices and values that are delivered.
     public var deliveredByteCount = 0
-    /// Memory of batches that are made at once.
+    /// Memory of batches that are made at once, values of any length included.
     public var batchMemoryByteCount = 0
     public var batchesInFlight = 0
     /// Rows of all ranks that the rows of a batch come from.
@@ -36,7 +36,6 @@ extension PairedLoader {
         estimate.stepCount = plan.stepCount
         estimate.sampleCount = sampleCount(plan)
         estimate.batchesInFlight = LoadEngine.capacity(plan, options, batchByteCount: context.layout.byteCount)
-        estimate.batchMemoryByteCount = estimate.batchesInFlight * context.layout.byteCount
         estimate.rowsInPlay =
             shape.order == .blocks ? min(shape.lanes * shape.windowRows, plan.rowTotal) : plan.rowTotal
         let weights = plan.sets.map(\.weight)
@@ -44,10 +43,10 @@ extension PairedLoader {
             let share = Double(weights[number]) / Double(weights.reduce(0, +))
             try add(set, samples: Double(estimate.sampleCount) * share, to: &estimate)
         }
-        if plan.stepCount > 0 {
-            let fixed = context.layout.byteCount / max(1, context.layout.capacity)
-            estimate.deliveredByteCount += fixed * estimate.sampleCount
-        }
+        let valueByteCount = estimate.sampleCount == 0 ? 0 : estimate.deliveredByteCount / estimate.sampleCount
+        estimate.deliveredByteCount += context.layout.deliveredByteCount * estimate.sampleCount
+        estimate.batchMemoryByteCount =
+            estimate.batchesInFlight * (context.layout.byteCount + context.layout.capacity * valueByteCount)
         remark(plan, &estimate)
         return estimate
     }
@@ -62,6 +61,7 @@ extension PairedLoader {
         var cells = 0.0
         var fetched = 0.0
         var requests = 0.0
+        var values = 0.0
         for (number, axes) in set.columns.parts.enumerated() {
             let weight = axes.enumerated().reduce(0) { $0 + weightOfAxis(number, $1.offset) }
             for (i, axis) in axes.enumerated() {
@@ -71,6 +71,7 @@ extension PairedLoader {
                     cells += samples * share * cost.cellBytes
                     fetched += samples * share * cost.fetchedBytes
                     requests += samples * share * cost.requests
+                    if column != axis.tokens?.column { values += samples * share * cost.valueBytes }
                 }
             }
         }
@@ -79,7 +80,9 @@ extension PairedLoader {
             cells += samples * cost.cellBytes
             fetched += samples * cost.fetchedBytes
             requests += samples * cost.requests
+            values += samples * cost.valueBytes
         }
+        estimate.deliveredByteCount += Int(values)
         estimate.cellByteCount += Int(cells)
         estimate.fetchedByteCount += Int(fetched)
         estimate.requestCount += Int(requests.rounded(.up))
@@ -141,6 +144,8 @@ extension PairedLoader {
 private struct ColumnCost {
     /// Of the cell alone.
     var cellBytes = 0.0
+    /// Of a value of any length, decoded; of a tensor: 0.
+    var valueBytes = 0.0
     var fetchedBytes = 0.0
     var requests = 0.0
 
@@ -149,19 +154,25 @@ private struct ColumnCost {
         guard dataSet.rowCount > 0 else { return }
         let variants = Double(dataSet.schema.variantCount(of: column))
         let total = dataSet.shards.reduce(0.0) { $0 + Double($1.storedByteCount(column: column)) }
-        let perCell = total / Double(dataSet.rowCount) / variants
+        let cellCount = Double(dataSet.rowCount) * variants
+        let perCell = total / cellCount
+        if dataSet.schema.columns[column].type.cellByteCount == nil {
+            valueBytes = dataSet.shards.reduce(0.0) { $0 + Double($1.plainByteCount(column: column)) } / cellCount
+        }
         guard let sample = dataSet.shards.first(where: { $0.rowCount > 0 }) else { return }
         let layout = try sample.pageLayout(column: column)
         // Stored bytes hold the pages' tables; their share is what a cell does not need for itself.
         cellBytes = perCell * (1 - layout.tableShare)
         let variantsRead = sample.spansVariants(column: column) ? variants : 1
         let index = Double(sample.indexByteCount(column: column)) / Double(sample.header.rowsPerGroup)
-        if isBlock {
+        // Of a selection that leaves gaps, cells are too far apart to be read together.
+        let density = Double(set.planned.rowCount) / Double(dataSet.rowCount)
+        if isBlock, density > 0.9 {
             let rows = Double(min(shape.blockRows, dataSet.rowCount))
             // Units that are cut at a block's ends are read whole.
             let edge = Double(layout.rowsPerUnit - 1) / rows
             fetchedBytes = cellBytes * variantsRead * (1 + edge) + perCell * layout.tableShare + index / variants
-            requests = 1 / rows
+            requests = max(1 / rows, cellBytes / Double(4 << 20))
         } else {
             fetchedBytes =
                 cellBytes * variantsRead * Double(layout.rowsPerUnit) + perCell * layout.tableShare * variantsRead

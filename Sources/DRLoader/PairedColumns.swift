@@ -23,6 +23,11 @@ public struct TokenColumn: Hashable, Sendable {
     public let vocabularySize: UInt32
     public let start: Int32
     public let end: Int32
+
+    /// Whether every id of a row is below 2^16.
+    var fitsUInt16: Bool {
+        vocabularySize <= 65_536 && UInt16(exactly: start) != nil && UInt16(exactly: end) != nil
+    }
 }
 
 /// Which columns of a schema hold what a paired batch is made of, by roles and kinds of axes.
@@ -62,6 +67,9 @@ public struct PairedColumns: Hashable, Sendable {
     func checkFits(_ other: PairedColumns, _ schema: Schema, _ otherSchema: Schema) throws(ShardError) {
         for (mine, others) in zip(parts, other.parts) {
             for axis in others { try mine[0].checkFits(axis, schema, otherSchema) }
+        }
+        guard image.map({ schema.columns[$0].type }) == other.image.map({ otherSchema.columns[$0].type }) else {
+            throw .schemaMismatch("one has images, the other has none, or locators")
         }
         guard schema.columns[rowID].type == otherSchema.columns[other.rowID].type else {
             throw .schemaMismatch("its row ids have another size")
@@ -202,10 +210,10 @@ private struct RoleResolver {
 
     private func checkedTokens(_ column: Int) throws(ShardError) -> TokenColumn {
         let here = ShardError.Context(column: schema.columns[column].name)
-        guard let element = schema.columns[column].type.element, [.u16, .u32, .i32].contains(element) else {
+        guard let element = schema.columns[column].type.element, [.u16, .i32].contains(element) else {
             let type = schema.columns[column].type
             throw ShardError.schemaMismatch(
-                "tokens of type \(type.name) \(type.element?.description ?? ""); u16, u32 and i32 can be loaded"
+                "tokens of type \(type.name) \(type.element?.description ?? ""); u16 and i32 can be loaded"
             )
             .with(here)
         }

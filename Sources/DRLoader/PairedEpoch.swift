@@ -1,15 +1,17 @@
+internal import DRShard
 public import DRShardFormat
 
 /// The batches of an epoch, in order, made ahead on threads of the loader's. Belongs to one thread.
 ///
-/// The threads start with the first batch that is asked for, and end with this object, or when `cancel` is called. A
-/// forked child that goes on with its copy makes threads of its own, and goes on at the same step.
+/// The threads start with the first batch that is asked for, and end with this object, or when it is cancelled. A forked
+/// child that goes on with its copy makes threads of its own, and goes on at the same step; the thread that forks must be
+/// the one that this belongs to.
 public final class PairedEpoch {
     public let plan: EpochPlan
     private let loader: PairedLoader
-    private var engine: LoadEngine?
     private let firstStep: Int
-    private var isCancelled = false
+    /// Ends the epoch, from any thread.
+    public let cancellation = EpochCancellation()
     /// The step that `next` delivers.
     public private(set) var nextStep: Int
 
@@ -36,13 +38,8 @@ public final class PairedEpoch {
 
     /// The engine with its threads; nil behind the last step.
     func runningEngine() -> LoadEngine? {
-        guard !isCancelled, nextStep < plan.stepCount else { return nil }
-        if let engine, engine.processID == getProcessID() { return engine }
-        // An engine of a forked child's parent has no threads here. It is left as it is, its locks and its memory.
-        let engine = loader.engine(plan, firstStep: nextStep)
-        self.engine = engine
-        engine.start()
-        return engine
+        guard nextStep < plan.stepCount else { return nil }
+        return cancellation.engine { loader.engine(plan, firstStep: nextStep) }
     }
 
     func take(_ answer: LoadEngine.Answer) throws(ShardError) -> PairedBatch? {
@@ -56,10 +53,38 @@ public final class PairedEpoch {
     }
 
     /// Ends the threads and frees what they made. Batches that were delivered stay.
+    public func cancel() { cancellation.cancel() }
+}
+
+/// Ends an epoch from another thread than the one that it belongs to: a call of `next` that waits returns nil.
+public final class EpochCancellation: Sendable {
+    private struct State {
+        var isCancelled = false
+        var engine: LoadEngine?
+    }
+    private let state = Guarded(State())
+
+    /// The engine of this process, made and started if need be; nil if the epoch was cancelled.
+    fileprivate func engine(_ make: () -> LoadEngine) -> LoadEngine? {
+        state.withLock { state in
+            guard !state.isCancelled else { return nil }
+            if let engine = state.engine, engine.processID == getProcessID() { return engine }
+            // An engine of a forked child's parent has no threads here. It is left as it is, its locks and its memory.
+            let engine = make()
+            state.engine = engine
+            engine.start()
+            return engine
+        }
+    }
+
+    /// Waits for the threads, which end behind the portions that they are at.
     public func cancel() {
-        isCancelled = true
+        let engine = state.withLock { state in
+            defer { state.engine = nil }
+            state.isCancelled = true
+            return state.engine
+        }
         guard let engine, engine.processID == getProcessID() else { return }
         engine.cancel()
-        self.engine = nil
     }
 }

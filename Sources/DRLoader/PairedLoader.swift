@@ -61,8 +61,13 @@ public final class PairedLoader: Sendable {
         }
         self.options = options
         self.shape = shape
-        let capacity = shape.batchSize / options.plan.world.worldSize
-        context = LoadContext(sets: loaded, options: options, capacity: capacity)
+        // Of a set that is smaller than a batch, no more than it has.
+        let lengths = plan.stepCount == 0 ? [] : [0, plan.stepCount - 1].map { plan.sampleCount(step: $0) }
+        context = LoadContext(sets: loaded, options: options, capacity: lengths.max() ?? 0)
+        guard context.layout.byteCount <= PairedLoader.maximumBatchByteCount else {
+            throw ShardError.limitExceeded("a batch of \(context.layout.byteCount) bytes").with(
+                .init(path: first.dataSet.path))
+        }
         let logger = logger ?? Logger(label: "drshard.loader")
         self.logger = logger
         losses = LossCounter(policy: options.damage, sets: loaded.map(\.dataSet)) { logger.warning("\($0)") }
@@ -75,6 +80,8 @@ public final class PairedLoader: Sendable {
         try self.init(sets: [LoaderSet(dataSet)], options: options, logger: logger)
     }
 
+    private static let maximumBatchByteCount = 64 << 30
+
     private static func check(_ options: LoaderOptions, _ set: LoadedSet) throws(ShardError) {
         let floats: [ElementType] = [.bf16, .f16, .f32]
         if let element = options.embeddingElement, !floats.contains(element) {
@@ -85,6 +92,20 @@ public final class PairedLoader: Sendable {
         }
         guard options.threadCount ?? 1 >= 1, options.prefetchByteCount >= 0, options.readAheadByteCount >= 0 else {
             throw .invalidArgument("a loader has at least one thread, and no negative number of bytes")
+        }
+        if options.tokenElement == .u16, options.content.contains(.tokens) {
+            for tokens in set.columns.parts.flatMap({ $0.compactMap(\.tokens) }) where !tokens.fitsUInt16 {
+                throw ShardError.invalidArgument("a vocabulary of \(tokens.vocabularySize) does not fit u16").with(
+                    .init(path: set.dataSet.path, column: set.dataSet.schema.columns[tokens.column].name))
+            }
+        }
+        for axes in set.columns.parts where options.joinsEmbeddings && options.embeddingElement == nil {
+            let elements = Set(axes[0].embeddings.map { set.dataSet.schema.columns[$0].type.element })
+            guard elements.count <= 1 else {
+                throw ShardError.schemaMismatch(
+                    "embeddings of axis \"\(axes[0].name)\" have several element types: name one to join them"
+                ).with(.init(path: set.dataSet.path))
+            }
         }
         for column in set.columns.parts.flatMap({ $0.flatMap(\.embeddings) })
         where options.content.contains(.embeddings) {
@@ -106,6 +127,14 @@ public final class PairedLoader: Sendable {
         counts.reads = context.sets.reduce(ReadCounts()) { $0 + $1.dataSet.readCounts } - earlierReads
         counts.lostRowCount = UInt64(losses.count)
         return counts
+    }
+
+    /// Of each data set that had some: its quarantine list, and the rows that were found damaged since the loader was made.
+    public var quarantines: [Quarantine] {
+        zip(context.sets, losses.found).compactMap { set, found in
+            let rows = found.union(set.quarantine?.rows ?? [])
+            return rows.isEmpty ? nil : Quarantine(rowSetDigest: set.dataSet.rowSetDigest, rows: rows)
+        }
     }
 
     /// Memories of batches that somebody holds: callers, or the loader's threads.
@@ -165,6 +194,7 @@ extension LoadedSet {
         dataSet = set.dataSet
         columns = try PairedColumns(schema: set.dataSet.schema, options: options)
         selection = set.selection
+        quarantine = set.quarantine
         let whole = set.dataSet.rowSetDigest
         var quarantined: Set<Int> = []
         if let list = set.quarantine {

@@ -1,3 +1,4 @@
+internal import DRShard
 public import DRShardFormat
 
 /// The batches of an epoch for `for try await`: the same engine as `PairedEpoch`, on its own threads. Waiting holds no
@@ -39,18 +40,21 @@ public struct PairedSequence: AsyncSequence, Sendable {
         public mutating func next() async throws(ShardError) -> PairedBatch? {
             let epoch = try begun()
             guard let engine = epoch.runningEngine() else { return nil }
+            var waited: UInt64 = 0
             while true {
                 guard !Task.isCancelled else {
                     epoch.cancel()
                     return nil
                 }
-                let answer = engine.poll()
+                let answer = engine.poll(waited: waited)
                 guard case .notYet = answer else { return try epoch.take(answer) }
+                let start = MonotonicClock.nanoseconds
                 await withTaskCancellationHandler {
                     await withCheckedContinuation { continuation in engine.whenReady { continuation.resume() } }
                 } onCancel: {
                     engine.stopWaiting()
                 }
+                waited = Swift.max(1, MonotonicClock.nanoseconds &- start)
             }
         }
     }

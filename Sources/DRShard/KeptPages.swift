@@ -1,14 +1,13 @@
 internal import DRShardFormat
 
-/// What an auxiliary page holds, or why it cannot be used.
+/// What an auxiliary page holds.
 final class KeptTable: Sendable {
-    let table: Result<UnitTable, ShardError>
+    let table: UnitTable
     let account: KeptAccount
 
-    init(_ table: Result<UnitTable, ShardError>) {
+    init(_ table: UnitTable) {
         self.table = table
-        let byteCount = if case .success(let table) = table { table.byteCount } else { MemoryLayout<ShardError>.size }
-        account = KeptAccount(byteCount: byteCount + KeptPages.objectByteCount)
+        account = KeptAccount(byteCount: table.byteCount + KeptPages.objectByteCount)
     }
 }
 

@@ -93,6 +93,13 @@ extension ShardReader {
         }
     }
 
+    /// Bytes of the values of all planes of a column.
+    package func plainByteCount(column: Int) -> UInt64 {
+        footer.groups.reduce(0) { sum, group in
+            group.chunks.reduce(sum) { $1.column == column ? $0 + $1.plainByteCount : $0 }
+        }
+    }
+
     /// Bytes of the indexes of a column in the first row group.
     package func indexByteCount(column: Int) -> Int {
         footer.groups.first?.chunks.reduce(0) { $1.column == column ? $0 + $1.indexByteCount : $0 } ?? 0

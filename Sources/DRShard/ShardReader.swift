@@ -254,7 +254,7 @@ public final class ShardReader: Sendable {
             let prologue = try PagePrologue(parsing: bytes, header: entry.header, type: pages.type)
             _ = try auxiliaryKind(for: entry.header)
             // A table that cannot be had is an error of the units that need it.
-            let table = entry.header.encoding.auxiliaryKind == .exponentTable ? try? table(for: entry.header) : nil
+            let table = entry.header.encoding.auxiliaryKind == .exponentTable ? try tableIfSound(entry.header) : nil
             let made = OpenPage(
                 entry, number: number, prologue: prologue, table: table, type: pages.type,
                 context: pages.context(page: number))
@@ -262,6 +262,15 @@ public final class ShardReader: Sendable {
             if page === made { budget.update(pages.account) }
             return page
         } catch { throw error.with(pages.context(page: number)) }
+    }
+
+    /// The table of a page; nil if it cannot be used.
+    /// - Throws: `.io`, which may be otherwise the next time.
+    private func tableIfSound(_ page: BlockHeader) throws(ShardError) -> UnitTable? {
+        do throws(ShardError) { return try table(for: page) } catch {
+            guard error.code != .io else { throw error }
+            return nil
+        }
     }
 
     /// - Throws: `.corrupt` for a page that names an auxiliary page that is not for it. Spec: [R-AUX-5].
@@ -296,19 +305,13 @@ public final class ShardReader: Sendable {
     }
 
     private func table(_ number: Int, kind: AuxiliaryKind) throws(ShardError) -> UnitTable {
-        if let known = kept.table(number) { return try known.table.get() }
+        if let known = kept.table(number) { return known.table }
         let type = schema.columns[footer.auxiliaries[number].column].type
-        let made: Result<UnitTable, ShardError>
-        do throws(ShardError) {
-            made = .success(try UnitTable(parsing: try auxiliaryPayload(number), kind: kind, type: type))
-        } catch {
-            // What the system says now, it may not say again.
-            guard error.code != .io else { throw error }
-            made = .failure(error)
-        }
-        let table = KeptTable(made)
-        if kept.keep(table, number: number) === table { budget.add(table.account, in: kept, .table(number)) }
-        return try made.get()
+        // A failure is not kept: what is read again may be right.
+        let made = KeptTable(try UnitTable(parsing: try auxiliaryPayload(number), kind: kind, type: type))
+        let table = kept.keep(made, number: number)
+        if table === made { budget.add(table.account, in: kept, .table(number)) }
+        return table.table
     }
 
     /// The payload of an auxiliary page, from its first undamaged copy.

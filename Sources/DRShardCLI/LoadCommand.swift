@@ -18,11 +18,18 @@ struct LoadCommand: ParsableCommand {
     @Option(help: "Load so many epochs, and show each.")
     var epochs = 1
 
-    @Option(help: "Go on from the state in this file, if it is there, and keep the state in it.", completion: .file())
+    @Option(
+        help: "Go on from the state in this file, if it is there, and keep the state in it, every second.",
+        completion: .file())
     var state: String?
 
     @Option(help: "Stop after so many batches.")
     var steps: Int?
+
+    @Option(
+        help: "Write a list of the rows that could not be read to this file, those of --quarantine among them.",
+        completion: .file())
+    var writeQuarantine: String?
 
     @Flag(help: "Print a digest of all samples: equal for equal streams. Those of ranks' parts are not joined.")
     var digest = false
@@ -73,28 +80,52 @@ struct LoadCommand: ParsableCommand {
         var result = Result(epoch: number)
         var digest = SequenceDigest()
         var count = 0
+        var stateClock = SecondClock()
         do throws(ShardError) {
             while count < steps ?? .max, let batch = try batches.next() {
                 count += 1
-                result.replacedVariants +=
-                    batch.image.views.replaced.count + batch.real.captions.replaced.count
-                    + batch.synthetic.captions.replaced.count
-                result.substitutedRows += batch.substituted.count
+                result.replacedVariants += batch.replacedVariantCount
+                result.substitutedRows += batch.substitutedRowCount
                 if self.digest { digest.append(batch.sampleDigest, count: UInt64(batch.count)) }
+                if stateClock.isDue { try keep(batches) }
                 bar.update(UInt64(batches.nextStep), of: UInt64(batches.plan.stepCount)) { "batch \(batches.nextStep)" }
             }
         } catch {
             bar.end()
             try keep(batches)
+            try writeQuarantine(loader)
             throw error
         }
         bar.end()
         try keep(batches)
+        try writeQuarantine(loader)
         result.isCut = batches.nextStep < batches.plan.stepCount
         result.seconds = bar.elapsed
         result.add(loader.counts - before)
         if self.digest { result.digest = "\(digest)" }
         return result
+    }
+
+    private func writeQuarantine(_ loader: PairedLoader) throws(ShardError) {
+        guard let path = writeQuarantine else { return }
+        let lists = loader.quarantines
+        guard lists.count <= 1 else {
+            throw .invalidArgument("--write-quarantine: rows of \(lists.count) data sets, and a list is for one")
+        }
+        let list = lists.first ?? Quarantine(rowSetDigest: loader.dataSets[0].rowSetDigest)
+        try LoaderArguments.write(list, to: path)
+    }
+
+    /// Says once a second that something is due.
+    private struct SecondClock {
+        private var last = ContinuousClock.now
+        var isDue: Bool {
+            mutating get {
+                guard ContinuousClock.now - last > .seconds(1) else { return false }
+                last = .now
+                return true
+            }
+        }
     }
 
     private struct Result: Encodable {

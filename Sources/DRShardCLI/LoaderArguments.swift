@@ -61,6 +61,12 @@ struct LoaderArguments: ParsableArguments {
     @Option(help: "Elements of embeddings: bf16, f16 or f32; as stored if not given.")
     var embeddings: String?
 
+    @Flag(help: "Put the embedding columns of a part side by side into one matrix.")
+    var join = false
+
+    @Option(help: "The name of the tokenizer whose tokens are wanted, where there are several.")
+    var tokenizer: String?
+
     @Option(help: "Elements of token ids: i32, i64, u16.")
     var tokens = "i32"
 
@@ -110,6 +116,8 @@ struct LoaderArguments: ParsableArguments {
         options.real = try Self.choices(real, "--real")
         options.synthetic = try Self.choices(synthetic, "--synthetic")
         options.embeddingElement = try embeddings.map { name throws(ShardError) in try Self.element(name) }
+        options.joinsEmbeddings = join
+        options.tokenizer = tokenizer
         options.tokenElement = try Self.element(tokens)
         options.damage = substitute.map { .substitute(maximumRows: $0) } ?? .raise
         options.threadCount = threads
@@ -141,8 +149,12 @@ struct LoaderArguments: ParsableArguments {
         reading.checksUnits = !unchecked
         let weights = try weightNumbers()
         let filters = try filters()
-        var lists: [Quarantine] = []
-        for path in quarantine { lists.append(try Self.quarantine(path)) }
+        var lists: [SequenceDigest: Quarantine] = [:]
+        for path in quarantine {
+            let list = try Self.quarantine(path)
+            lists[list.rowSetDigest, default: Quarantine(rowSetDigest: list.rowSetDigest)].rows.formUnion(list.rows)
+        }
+        var unused = Set(lists.keys)
         var sets: [LoaderSet] = []
         for (i, path) in paths.enumerated() {
             let dataSet = try DataSet(path: path, access: mapped ? .mapped : .read, options: reading)
@@ -150,13 +162,11 @@ struct LoaderArguments: ParsableArguments {
                 filters.isEmpty ? nil : try RowSelection(dataSet, filters: filters, threadCount: threads ?? 2)
             let digest = dataSet.rowSetDigest
             sets.append(
-                LoaderSet(
-                    dataSet, weight: weights[i], selection: selection,
-                    quarantine: lists.first { $0.rowSetDigest == digest }))
-            lists.removeAll { $0.rowSetDigest == digest }
+                LoaderSet(dataSet, weight: weights[i], selection: selection, quarantine: lists[digest]))
+            unused.remove(digest)
         }
-        if let other = lists.first {
-            throw .schemaMismatch("a quarantine list of the row set \(other.rowSetDigest), which no data set has")
+        if let other = unused.first {
+            throw .schemaMismatch("a quarantine list of the row set \(other), which no data set has")
         }
         return sets
     }
@@ -247,6 +257,12 @@ struct LoaderArguments: ParsableArguments {
     private static func quarantine(_ path: String) throws(ShardError) -> Quarantine {
         do throws(ShardError) { return try Quarantine(parsing: try text(path)) } catch {
             throw error.with(.init(path: path))
+        }
+    }
+
+    static func write(_ list: Quarantine, to path: String) throws(ShardError) {
+        do { try list.text.write(toFile: path, atomically: true, encoding: .utf8) } catch {
+            throw ShardError.io("cannot write it: \(error.localizedDescription)").with(.init(path: path))
         }
     }
 

@@ -2,7 +2,6 @@ internal import ArgumentParser
 internal import DRLoader
 internal import DRShard
 internal import DRShardFormat
-internal import Foundation
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -68,22 +67,20 @@ struct VerifyCommand: ParsableCommand {
         }
         if json { try Console.json(results) }
         try Console.flush()
-        if let quarantine, !errors.isEmpty { try writeQuarantine(quarantine) }
+        if let quarantine { try writeQuarantine(quarantine, isSound: errors.isEmpty) }
         let status = ExitStatus.of(errors)
         guard status == .ok else { throw ExitCode(status.rawValue) }
     }
 
     /// Shards are read by their footers here: one that has none must be repaired first.
-    private func writeQuarantine(_ path: String) throws(ShardError) {
+    private func writeQuarantine(_ path: String, isSound: Bool) throws(ShardError) {
         let dataSet = try DataSet(path: paths[0])
         var rows: Set<Int> = []
-        for (number, shard) in dataSet.shards.enumerated() {
+        for (number, shard) in dataSet.shards.enumerated() where !isSound {
             rows.formUnion(shard.unreadableRows().map { dataSet.firstRows[number] + $0 })
         }
         let list = Quarantine(rowSetDigest: dataSet.rowSetDigest, rows: rows)
-        do { try list.text.write(toFile: path, atomically: true, encoding: .utf8) } catch {
-            throw ShardError.io("cannot write it: \(error.localizedDescription)").with(.init(path: path))
-        }
+        try LoaderArguments.write(list, to: path)
         Console.error("\(rows.count) rows of \(dataSet.rowCount) cannot be read; they stand in \(path)")
     }
 

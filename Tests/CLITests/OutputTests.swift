@@ -49,7 +49,7 @@ import Testing
             let none = try drshard("head", shards, "--skip", most, "--rows", most)
             #expect(none.status == 0 && none.output.isEmpty, "\(none.error)")
             let load = try drshard(
-                "load", shards, "--batch-size", "4", "--embeddings-only", "--epoch", most, "--epochs", "2")
+                "load", shards, "--batch-size", "4", "--content", "embeddings", "--epoch", most, "--epochs", "2")
             #expect(load.status == 2 && load.error.contains("--epochs"), "\(load.error)")
         }
     }

@@ -1,7 +1,10 @@
 import Foundation
 import Testing
 
-private let commands = ["sample", "convert", "verify", "inspect", "schema", "stats", "repack", "head", "dump", "load"]
+private let commands = [
+    "sample", "convert", "verify", "inspect", "schema", "stats", "repack", "head", "dump", "plan",
+    "load", "explain",
+]
 
 @Suite struct UsageTests {
     @Test func helpNamesEveryCommandAndEveryExitCode() throws {

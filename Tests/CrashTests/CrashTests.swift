@@ -15,23 +15,10 @@ import Testing
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("drshard-\(UUID().uuidString)")
     private var path: String { folder.appendingPathComponent("a.drs").path }
 
-    /// The program lies beside the bundle of these tests.
-    private static func program() throws -> URL {
-        let first = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
-        let bundles = first + Bundle.allBundles.map(\.bundleURL)
-        for bundle in bundles {
-            for folder in [bundle, bundle.deletingLastPathComponent()] {
-                let program = folder.appendingPathComponent("CrashWriter")
-                if FileManager.default.isExecutableFile(atPath: program.path) { return program }
-            }
-        }
-        throw ShardError.io("there is no CrashWriter beside \(bundles.map(\.path))")
-    }
-
     private func start(_ arguments: String...) throws -> (process: Process, output: FileHandle) {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let process = Process()
-        process.executableURL = try Self.program()
+        process.executableURL = try Program.url("CrashWriter")
         process.arguments = [path] + arguments
         let pipe = Pipe()
         process.standardOutput = pipe

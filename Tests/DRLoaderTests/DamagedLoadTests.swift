@@ -95,6 +95,18 @@ import Testing
         for step in expected.indices { #expect(ranks.flatMap { $0[step].rows } == expected[step].rows) }
     }
 
+    /// In another epoch another view is read, and a run that begins there knows nothing of the loss.
+    @Test func aRowThatWasLostInOneEpochIsDeliveredInTheNext() throws {
+        let folder = try TemporaryFolder()
+        try damaged(folder, rows: [77])
+        let set = try DataSet(path: folder.path)
+        let loader = try PairedLoader(dataSet: set, options: options { $0.damage = .substitute(maximumRows: 3) })
+        #expect(try !loader.batches(epoch: 0).flatMap(\.rows).contains(77))
+        let next = try loader.batches(epoch: 1)
+        #expect(next.flatMap(\.rows).sorted() == Array(0..<120) && loader.counts.lostRowCount == 1)
+        #expect(loader.quarantines == [Quarantine(rowSetDigest: set.rowSetDigest, rows: [77])])
+    }
+
     @Test func moreLossesThanAllowedEndTheRun() throws {
         let folder = try TemporaryFolder()
         try damaged(folder, rows: [3, 50, 77])
@@ -134,6 +146,7 @@ import Testing
         for (text, word) in [
             ("", "line 1"), ("5\n", "line 1"), ("drshard-quarantine 2 \(set.rowSetDigest)\n", "line 1"),
             ("drshard-quarantine 1 12\n", "line 1"), (head + "\n5\nx\n", "line 3"), (head + "\n-1\n", "line 2"),
+            (head + "\n1 2\n", "line 2"),
         ] {
             let error = #expect(throws: ShardError.self) { try Quarantine(parsing: text) }
             #expect(error?.code == .corrupt && error?.reason.contains(word) == true, "\(text)")

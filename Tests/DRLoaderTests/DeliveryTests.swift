@@ -100,7 +100,9 @@ import Testing
             let batch = try #require(try loader.batches(epoch: 0).first)
             let image = batch.image
             #expect(image.embeddings.map(\.width) == (joins ? [40] : [32, 8]))
-            let (a, b) = (try #require(image.embeddings(ofTeacher: "a")), try #require(image.embeddings(ofTeacher: "b")))
+            let (a, b) = (
+                try #require(image.embeddings(ofTeacher: "a")), try #require(image.embeddings(ofTeacher: "b"))
+            )
             #expect(a.width == 12 && b.width == 8 && image.embeddings(ofTeacher: "c") == nil)
             for (i, row) in batch.rows.enumerated() {
                 func stored(_ column: Int, _ range: Range<Int>) -> [UInt8] {
@@ -276,6 +278,35 @@ import Testing
         }
         options.plan.order = .none
         #expect(throws: ShardError.invalidArgument("")) { try PairedLoader(sets: sets, options: options) }
+    }
+
+    @Test func embeddingsOfSeveralElementsAreNotJoinedAsTheyAre() throws {
+        let folder = try TemporaryFolder()
+        let old = try twoTeachers()
+        var columns = old.columns
+        columns[2] = Column(name: "small", role: .imageEmbedding, type: .tensor(.f32, dims: [8]), axis: 0)
+        let schema = try Schema(axes: old.axes, columns: columns)
+        let writer = try ShardWriter(path: folder.file("a.drs"), schema: schema, options: WriterOptions(shardTag: 1))
+        for row in 0..<24 {
+            for column in schema.columns.indices {
+                let count = schema.columns[column].type.cellByteCount ?? 0
+                try writer.set([UInt8](repeating: UInt8(row), count: count), column: column)
+            }
+            try writer.endRow()
+        }
+        try writer.finish()
+        #expect(throws: ShardError.schemaMismatch("")) { try loader(folder) { $0.joinsEmbeddings = true } }
+        let apart = try #require(try loader(folder).batches(epoch: 0).first)
+        #expect(apart.image.embeddings.map(\.element) == [.bf16, .f32])
+        let joined = try loader(folder) {
+            $0.joinsEmbeddings = true
+            $0.embeddingElement = .f32
+        }
+        let batch = try #require(try joined.batches(epoch: 0).first)
+        #expect(batch.image.embeddings.map(\.width) == [40])
+        for (i, row) in batch.rows.enumerated() {
+            #expect(batch.image.embeddings[0].bytes(row: i).suffix(32) == Array(repeating: UInt8(row), count: 32)[...])
+        }
     }
 
     @Test func setsThatDoNotFitAreNamed() throws {

@@ -96,6 +96,56 @@ import Testing
         #expect(together == alone)
     }
 
+    /// A portion reaches back to the first step of its window, which may be delivered by then.
+    @Test(arguments: [(24, 4, 8, 8), (48, 24, 8, 2), (7, 7, 3, 1), (8, 1, 2, 9)])
+    func shortLastBatchesComeWhateverIsDeliveredFirst(batchSize: Int, lanes: Int, blockRows: Int, window: Int) throws {
+        let folder = try TemporaryFolder()
+        try PairedFixture().write(folder, rowCounts: [331])
+        let loader = try loader(folder) {
+            $0.plan.batchSize = batchSize
+            $0.plan.lanes = lanes
+            $0.plan.blockRows = blockRows
+            $0.plan.windowBlocks = window
+            $0.plan.tail = .short
+            $0.prefetchByteCount = 0
+            $0.threadCount = 1
+            $0.content = [.tokens]
+        }
+        for epoch in 0..<40 {
+            #expect(try loader.batches(epoch: epoch).reduce(0) { $0 + $1.count } == 331)
+        }
+    }
+
+    @Test func cancellationFromAnotherThreadEndsACallThatWaits() throws {
+        let folder = try TemporaryFolder()
+        try PairedFixture().write(folder, rowCounts: [400])
+        let loader = try loader(folder)
+        for delay in [0, 1, 5, 20] as [useconds_t] {
+            for number in 0..<100 {
+                let epoch = try loader.epoch(number)
+                let cancellation = epoch.cancellation
+                let thread = Thread {
+                    usleep(delay * 100)
+                    cancellation.cancel()
+                }
+                thread.start()
+                while try epoch.next() != nil {}
+                while !thread.isFinished { usleep(100) }
+                #expect(loader.liveBatchCount == 0)
+            }
+        }
+    }
+
+    @Test func waitsAreCountedForAsynchronousCallersToo() async throws {
+        let folder = try TemporaryFolder()
+        try PairedFixture().write(folder, rowCounts: [400])
+        let loader = try loader(folder)
+        for try await _ in loader.batches(epoch: 0) {}
+        let counts = loader.counts
+        #expect(counts.batchCount == 16 && counts.waitNanoseconds > 0 && counts.workNanoseconds > 0)
+        #expect(counts.readWaitNanoseconds <= counts.waitNanoseconds)
+    }
+
     /// A fork while the loader's threads are at work, and after: both processes go on.
     @Test func aForkedChildMakesItsOwnThreads() throws {
         let folder = try TemporaryFolder()
@@ -109,7 +159,7 @@ import Testing
         let whole = try loader.epoch(3)
         _ = try whole.next()
         let expected = try rest(whole)
-        for isRunning in [true, false] {
+        for isRunning in Array(repeating: true, count: 20) + [false] {
             let epoch = try loader.epoch(3)
             _ = try epoch.next()
             if !isRunning { epoch.cancel() }

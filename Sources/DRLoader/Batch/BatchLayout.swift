@@ -101,6 +101,12 @@ final class BatchLayout: Sendable {
             texts: options.content.contains(.texts) && columns.text != nil ? space.ragged() : nil)
     }
 
+    /// Bytes of a sample that are handed out as ids, embeddings and tokens.
+    var deliveredByteCount: Int {
+        let matrices = parts.flatMap { $0.matrices + [$0.tokens].compactMap { $0 } } + [rowIDs].compactMap { $0 }
+        return matrices.reduce(0) { $0 + $1.rowByteCount }
+    }
+
     /// Memory that is handed out piece by piece.
     private struct Space {
         let capacity: Int

@@ -114,6 +114,7 @@ internal import Synchronization
             $0.current = 0
             $0.used = 0
         }
+        unsafe entries.update(repeating: Entry(start: nil, count: 0))
     }
 
     /// Keeps a copy of a sample's value; nil: it has none.

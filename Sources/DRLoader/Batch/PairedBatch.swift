@@ -38,6 +38,17 @@ public struct PairedBatch: Sendable {
         return rows.indices.filter { rows[$0] != named[$0] }
     }
 
+    /// How many variants, of all parts, are not the ones that were drawn, and how many rows not the ones that were named.
+    public var replacedVariantCount: Int { PartKind.allCases.reduce(0) { $0 + part($1).replacedCount } }
+    public var substitutedRowCount: Int {
+        let (rows, named) = (matrix(layout.rows), matrix(layout.named))
+        return rows.withBytes { rows in
+            named.withBytes { named in
+                (0..<count).count { row in (row * 8..<row * 8 + 8).contains { rows[$0] != named[$0] } }
+            }
+        }
+    }
+
     /// Rows of the data set as i64: the same as `rows`, without a copy.
     public var rowNumbers: BatchMatrix { matrix(layout.rows) }
     /// `[B, id bytes]`; nil if not asked for. A lost id is zero.
@@ -74,10 +85,18 @@ public struct PairedBatch: Sendable {
             return TokenBatch(ids: batch.matrix(tokens), lengthNumbers: batch.matrix(lengths))
         }
         private func draws(_ matrix: MatrixLayout) -> [VariantDraw] {
-            let numbers = batch.matrix(matrix)
-            return (0..<batch.count).map { row in
-                let pair = numbers.int32s(row: row)
-                return VariantDraw(axis: Int(pair[0]), variant: Int(pair[1]))
+            batch.matrix(matrix).withBytes { bytes in
+                func number(_ at: Int) -> Int { (0..<4).reversed().reduce(0) { $0 << 8 | Int(bytes[at + $1]) } }
+                return (0..<batch.count).map { VariantDraw(axis: number($0 * 8), variant: number($0 * 8 + 4)) }
+            }
+        }
+        /// Samples whose drawn variant could not be delivered. Cost: a comparison of bytes.
+        var replacedCount: Int {
+            let (drawn, delivered) = (batch.matrix(layout.drawn), batch.matrix(layout.delivered))
+            return drawn.withBytes { drawn in
+                delivered.withBytes { delivered in
+                    (0..<batch.count).count { row in (row * 8..<row * 8 + 8).contains { drawn[$0] != delivered[$0] } }
+                }
             }
         }
     }

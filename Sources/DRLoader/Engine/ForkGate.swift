@@ -21,11 +21,18 @@ final class ForkGate: Sendable {
     private let monitor = Monitor(conditionCount: 1)
     // SAFETY: used under the monitor's lock alone; by a child before there is a second thread.
     private nonisolated(unsafe) var insideCount = 0
-    private nonisolated(unsafe) var isClosed = false
+    private nonisolated(unsafe) var isShut = false
+
+    /// Whether somebody waits to fork: who works on and on is to leave between two pieces of work.
+    var isClosed: Bool {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return unsafe isShut
+    }
 
     func enter() {
         monitor.lock()
-        while unsafe isClosed { monitor.wait(0) }
+        while unsafe isShut { monitor.wait(0) }
         unsafe insideCount += 1
         monitor.unlock()
     }
@@ -33,18 +40,18 @@ final class ForkGate: Sendable {
     func leave() {
         monitor.lock()
         unsafe insideCount -= 1
-        if unsafe insideCount == 0, unsafe isClosed { monitor.broadcast(0) }
+        if unsafe insideCount == 0, unsafe isShut { monitor.broadcast(0) }
         monitor.unlock()
     }
 
     private func prepare() {
         monitor.lock()
-        unsafe isClosed = true
+        unsafe isShut = true
         while unsafe insideCount > 0 { monitor.wait(0) }
     }
 
     private func parent() {
-        unsafe isClosed = false
+        unsafe isShut = false
         monitor.broadcast(0)
         monitor.unlock()
     }
@@ -52,6 +59,6 @@ final class ForkGate: Sendable {
     private func child() {
         monitor.reset()
         unsafe insideCount = 0
-        unsafe isClosed = false
+        unsafe isShut = false
     }
 }

@@ -48,6 +48,7 @@ final class LoadEngine: @unchecked Sendable {
     private(set) var nextStep: Int
     private var isCancelled = false
     private var mayWait = true
+    private var hasNoThread = false
     private var threads: [WorkerThread] = []
     private var readAhead: ReadAhead?
     /// Called once when the next batch is there, or will never be.
@@ -82,44 +83,43 @@ final class LoadEngine: @unchecked Sendable {
 
     // MARK: Threads
 
-    /// Starts the threads; without one, `next` does the work itself.
+    /// Starts the threads. Without a single one, the first answer is a failure.
     func start() {
         monitor.lock()
         defer { monitor.unlock() }
         guard threads.isEmpty, !isCancelled else { return }
         for _ in 0..<threadCount { if let thread = WorkerThread({ self.work() }) { threads.append(thread) } }
+        hasNoThread = threads.isEmpty
         guard context.options.readAheadByteCount > 0 else { return }
         readAhead = ReadAhead(context: context, plan: plan, firstStep: firstStep)
     }
 
     private func work() {
-        ForkGate.shared.enter()
-        defer { ForkGate.shared.leave() }
         let reader = PortionReader(context: context, plan: plan, firstStep: firstStep, losses: losses)
-        monitor.lock()
         while waitForPortion() {
-            guard let task = takePortion() else { break }
-            monitor.unlock()
-            let start = MonotonicClock.nanoseconds
-            var filled = [Int](repeating: 0, count: task.portion.steps.count)
-            let failures = reader.read(task.portion, into: task.memories, filled: &filled)
-            meter.addWork(MonotonicClock.nanoseconds &- start)
-            monitor.lock()
-            finish(task, filled: filled, failures)
+            // A fork waits for who is inside; so nobody goes in who holds a lock, and nobody waits inside.
+            ForkGate.shared.enter()
+            while let task = takePortion() {
+                let start = MonotonicClock.nanoseconds
+                var filled = [Int](repeating: 0, count: task.steps.count)
+                let failures = reader.read(task.portion, steps: task.steps, into: task.memories, filled: &filled)
+                meter.addWork(MonotonicClock.nanoseconds &- start)
+                finish(task, filled: filled, failures)?()
+                guard !ForkGate.shared.isClosed else { break }
+            }
+            ForkGate.shared.leave()
         }
-        monitor.unlock()
     }
 
-    /// Waits, with the lock, until a portion can be read.
+    /// Waits until a portion can be read.
     /// - Returns: false at the end.
     private func waitForPortion() -> Bool {
+        monitor.lock()
+        defer { monitor.unlock() }
         while !isCancelled, let portion = pending {
             if portion.steps.upperBound < nextStep + capacity { return true }
             let start = MonotonicClock.nanoseconds
-            ForkGate.shared.leave()
             monitor.wait(Condition.work)
-            // With the lock: who forks waits for nobody that needs it.
-            ForkGate.shared.enter()
             meter.addIdle(MonotonicClock.nanoseconds &- start)
         }
         return false
@@ -128,13 +128,21 @@ final class LoadEngine: @unchecked Sendable {
     private struct Task {
         let portion: Portion
         let number: Int
+        /// Those of the portion that are not delivered yet.
+        let steps: Range<Int>
         let memories: [BatchMemory]
     }
 
+    /// - Returns: nil if no portion can be read now.
     private func takePortion() -> Task? {
-        guard let portion = pending else { return nil }
+        monitor.lock()
+        defer { monitor.unlock() }
+        guard !isCancelled, let portion = pending, portion.steps.upperBound < nextStep + capacity else { return nil }
+        // A batch that was delivered lacks nothing: the portion has no row for it.
+        let steps =
+            min(max(portion.steps.lowerBound, nextStep), portion.steps.upperBound + 1)..<portion.steps.upperBound + 1
         let task = Task(
-            portion: portion, number: pendingNumber, memories: portion.steps.map { slot(step: $0).memory })
+            portion: portion, number: pendingNumber, steps: steps, memories: steps.map { slot(step: $0).memory })
         pending = portions.next()
         pendingNumber += 1
         readAhead?.passed(pendingNumber)
@@ -151,23 +159,27 @@ final class LoadEngine: @unchecked Sendable {
         return slot
     }
 
-    private func finish(_ task: Task, filled: [Int], _ failures: [Int: ShardError]) {
-        for (i, step) in task.portion.steps.enumerated() where filled[i] > 0 {
+    /// - Returns: what is to be called without the lock.
+    private func finish(_ task: Task, filled: [Int], _ failures: [Int: ShardError]) -> (@Sendable () -> Void)? {
+        monitor.lock()
+        defer { monitor.unlock() }
+        var isNextThere = false
+        for (i, step) in task.steps.enumerated() where filled[i] > 0 {
             guard var slot = slots[step % capacity] else { continue }
             slot.missing -= filled[i]
             if let failure = failures[i], task.number < slot.failure?.portion ?? .max {
                 slot.failure = (task.number, failure)
             }
             slots[step % capacity] = slot
-            if step == nextStep, slot.missing == 0 { batchIsThere() }
+            isNextThere = isNextThere || (step == nextStep && slot.missing == 0)
         }
+        return isNextThere ? batchIsThere() : nil
     }
 
-    private func batchIsThere() {
+    private func batchIsThere() -> (@Sendable () -> Void)? {
         monitor.signal(Condition.batch)
-        let body = waiter
-        waiter = nil
-        body?()
+        defer { waiter = nil }
+        return waiter
     }
 
     // MARK: Who asks
@@ -189,16 +201,18 @@ final class LoadEngine: @unchecked Sendable {
     }
 
     /// The next batch if it is there.
-    func poll() -> Answer {
+    /// - Parameter waited: nanoseconds that the caller has waited for it so far; 0 at the first try.
+    func poll(waited: UInt64) -> Answer {
         monitor.lock()
         defer { monitor.unlock() }
+        if waited == 0 { meter.addDepth(readyCount()) } else { meter.addWait(waited) }
         return answer()
     }
 
     /// Calls `body` when `poll` has something to say: at once, or from another thread.
     func whenReady(_ body: @escaping @Sendable () -> Void) {
         monitor.lock()
-        let isReady = isCancelled || !mayWait || nextStep >= plan.stepCount || isComplete(nextStep)
+        let isReady = isCancelled || !mayWait || hasNoThread || nextStep >= plan.stepCount || isComplete(nextStep)
         if !isReady { waiter = body }
         monitor.unlock()
         if isReady { body() }
@@ -221,6 +235,7 @@ final class LoadEngine: @unchecked Sendable {
 
     private func answer() -> Answer {
         guard !isCancelled, nextStep < plan.stepCount else { return .end }
+        guard !hasNoThread else { return .failure(.io("the system has no thread for the loader")) }
         guard isComplete(nextStep) else { return .notYet }
         let step = nextStep
         let slot = slot(step: step)
@@ -251,12 +266,13 @@ final class LoadEngine: @unchecked Sendable {
         monitor.lock()
         isCancelled = true
         monitor.broadcast(Condition.work)
-        batchIsThere()
+        let body = batchIsThere()
         let ending = threads
         threads = []
         let ahead = readAhead
         readAhead = nil
         monitor.unlock()
+        body?()
         ahead?.cancel()
         for thread in ending { thread.join() }
         monitor.lock()

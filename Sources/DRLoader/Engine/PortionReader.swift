@@ -32,40 +32,40 @@ final class PortionReader {
 
     /// Reads a portion into the batches of its steps.
     /// - Parameters:
-    ///   - batches: of the portion's steps, in order.
+    ///   - steps: of the portion's, those that are not delivered yet: it has no row for others.
+    ///   - batches: of the steps, in order.
     ///   - filled: gets the samples of each step that are done with, whether they could be read or not.
-    /// - Returns: what is wrong with steps, by their place in the portion's: errors of the files, `.schemaMismatch` for a
-    ///   row that lacks all variants of a part.
-    func read(_ portion: Portion, into batches: [BatchMemory], filled: inout [Int]) -> [Int: ShardError] {
+    /// - Returns: what is wrong with steps, by their place among them: errors of the files, `.schemaMismatch` for a row
+    ///   that lacks all variants of a part.
+    func read(_ portion: Portion, steps: Range<Int>, into batches: [BatchMemory], filled: inout [Int])
+        -> [Int: ShardError]
+    {
         let window = BatchWindow(batches)
         var failures: [Int: ShardError] = [:]
         for group in plan.rows(of: portion, from: firstStep) where !group.rows.isEmpty {
-            for row in group.rows { filled[row.step - portion.steps.lowerBound] += 1 }
-            read(group, firstStep: portion.steps.lowerBound, window, &failures)
+            for row in group.rows { filled[row.step - steps.lowerBound] += 1 }
+            read(group, firstStep: steps.lowerBound, window, &failures)
         }
         return failures
     }
-
-    /// How often a group is read again because rows were lost; then something else is wrong.
-    private static let maximumRounds = 1000
 
     private func read(
         _ group: PlacedRows, firstStep: Int, _ window: BatchWindow, _ failures: inout [Int: ShardError]
     ) {
         let set = context.sets[group.set]
         var rest = group
-        var lastError = ShardError.io("rows are lost, and their substitutes with them")
-        for _ in 0..<Self.maximumRounds where !rest.rows.isEmpty {
+        // Each round loses a row, so that they come to an end.
+        while !rest.rows.isEmpty {
             do throws(ShardError) { try place(rest, set, firstStep: firstStep) } catch {
-                lastError = error
-                break
+                for row in rest.rows { failures[row.step - firstStep] = failures[row.step - firstStep] ?? error }
+                return
             }
             if reads(rest, set, window) { return }
-            let bad = giveUp(rest, set, window)
+            let (bad, lost) = giveUp(rest, set, window)
             for (step, error) in bad { failures[step - firstStep] = failures[step - firstStep] ?? error }
-            rest.rows.removeAll { bad[$0.step] != nil }
+            // All others are there by now.
+            rest.rows.removeAll { !lost.contains($0.named) || bad[$0.step] != nil }
         }
-        for row in rest.rows { failures[row.step - firstStep] = failures[row.step - firstStep] ?? lastError }
     }
 
     /// Reads the samples, and if that fails once more: a network or a cable may have been at fault.
@@ -81,7 +81,7 @@ final class PortionReader {
 
     /// Lists the samples with the rows that are delivered for them.
     private func place(_ group: PlacedRows, _ set: LoadedSet, firstStep: Int) throws(ShardError) {
-        let lost = losses.lost(set: group.set)
+        let lost = losses.lost(set: group.set, epoch: group.epoch.number)
         samples.removeAll(keepingCapacity: true)
         samples.reserveCapacity(group.rows.count)
         var last = -1
@@ -208,32 +208,35 @@ final class PortionReader {
 
     // MARK: Damage
 
-    /// Finds the rows that cannot be read, and counts them as lost, if they may be substituted.
-    /// - Returns: errors for steps that have such a row, unless it is substituted from now on.
-    private func giveUp(_ group: PlacedRows, _ set: LoadedSet, _ window: BatchWindow) -> [Int: ShardError] {
+    /// Reads the samples one by one, and counts rows that cannot be read as lost, if they may be substituted.
+    /// - Returns: errors of steps that have a row which is neither there nor substituted; the rows that the order names
+    ///   for which others are to be read now.
+    private func giveUp(_ group: PlacedRows, _ set: LoadedSet, _ window: BatchWindow) -> (
+        bad: [Int: ShardError], lost: Set<Int>
+    ) {
         let all = samples
-        /// Of rows that were tried: what is wrong with them; nil: they are substituted.
-        var verdicts: [Int: ShardError?] = [:]
+        defer { samples = all }
         var failures: [Int: ShardError] = [:]
+        var lost: Set<Int> = []
         for sample in all {
-            if verdicts[sample.row] == nil {
-                samples = [sample]
-                do throws(ShardError) {
-                    try readSamples(group, set, window)
-                    // What could be read now was not damaged, or only disturbed.
-                    continue
-                } catch { verdicts[sample.row] = .some(verdict(group.set, sample, error)) }
+            samples = [sample]
+            do throws(ShardError) { try readSamples(group, set, window) } catch {
+                if let error = verdict(group, sample, error) {
+                    failures[sample.step] = error
+                } else {
+                    lost.insert(sample.named)
+                }
             }
-            if let verdict = verdicts[sample.row], let error = verdict { failures[sample.step] = error }
         }
-        samples = all
-        return failures
+        return (failures, lost)
     }
 
-    private func verdict(_ set: Int, _ sample: Sample, _ error: ShardError) -> ShardError? {
+    /// - Returns: what the batch of the sample fails with; nil if its row is substituted from now on.
+    private func verdict(_ group: PlacedRows, _ sample: Sample, _ error: ShardError) -> ShardError? {
         guard error.isDamage else { return error }
         do throws(ShardError) {
-            try losses.add(set: set, row: sample.row, logical: sample.logical, error)
+            try losses.add(
+                set: group.set, epoch: group.epoch.number, row: sample.row, logical: sample.logical, error)
             return nil
         } catch { return error }
     }

@@ -51,8 +51,6 @@ final class ReadAhead: @unchecked Sendable {
     }
 
     private func run() {
-        ForkGate.shared.enter()
-        defer { ForkGate.shared.leave() }
         var portions = PortionSequence(plan, from: firstStep)
         var number = 0
         var quietCount = 0
@@ -63,7 +61,9 @@ final class ReadAhead: @unchecked Sendable {
             if number < passed { continue }
             if quietCount > Self.probe, number % Self.probe != 0 { continue }
             let before = ThreadReads.count
+            ForkGate.shared.enter()
             let byteCount = advise(portion)
+            ForkGate.shared.leave()
             quietCount = ThreadReads.count == before ? quietCount + 1 : 0
             monitor.lock()
             if number >= passedCount {
@@ -80,9 +80,7 @@ final class ReadAhead: @unchecked Sendable {
         defer { monitor.unlock() }
         // While all is in memory nothing is outstanding; then the distance is what counts.
         while !isCancelled, outstandingByteCount >= budget || number > passedCount + 4096 {
-            ForkGate.shared.leave()
             monitor.wait(0)
-            ForkGate.shared.enter()
         }
         return isCancelled ? nil : passedCount
     }

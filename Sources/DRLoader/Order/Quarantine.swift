@@ -38,9 +38,9 @@ public struct Quarantine: Hashable, Sendable {
         rows = []
         for (number, line) in lines.enumerated() {
             let content = line.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)[0]
-            let word = content.filter { !$0.isWhitespace }
-            guard !word.isEmpty else { continue }
-            guard let row = Int(word), row >= 0 else {
+            let words = content.split(whereSeparator: \.isWhitespace)
+            guard let word = words.first else { continue }
+            guard words.count == 1, word.utf8.allSatisfy({ (48...57).contains($0) }), let row = Int(word) else {
                 throw .corrupt("line \(number + 2) of a quarantine list is \"\(line.prefix(80))\", not a row")
             }
             rows.insert(row)
