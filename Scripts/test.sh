@@ -37,6 +37,7 @@ step "cross-read by the independent decoder" Scripts/check_cross_read.sh "$drsha
 step "a package that depends on this one" Scripts/check_dependency.sh "$drshard"
 step "build, release" build_release
 step "tests, release" tests_release
+step "thread sanitizer" Scripts/check_threads.sh
 step "static codecs" Scripts/check_static.sh
 step "fuzzing, 30 s each" Fuzz/run.sh 30
 printf '\nall checks passed in %d s\n' $((SECONDS - started))

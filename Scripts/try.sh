@@ -28,7 +28,7 @@ step "a sample: two tars of 32 images each, 10 views, 5 synthetic captions"
 show sample try/sample
 step "convert"
 show convert try/sample/reinforced --captions try/sample/captions "${tokens[@]}" --output try/shards \
-    --teacher made-up-a:0:768:100 --teacher made-up-b:768:768:100 --captioner word-salad --exchangeable-views \
+    --teacher made-up-a:0:768:100 --teacher made-up-b:768:768:100 --captioner word-salad --exchangeable-views --exchangeable-captions \
     --licence sample=none
 step "verify: every checksum, every value"
 show verify --decode try/shards
@@ -38,5 +38,9 @@ step "stats"
 show stats try/shards
 step "the first row"
 show head try/shards --rows 1 --variant 0
+step "plan: what an epoch will read and hold"
+show plan try/shards --batch-size 16
 step "load: one epoch of paired batches"
 show load try/shards --batch-size 16
+step "explain: where the samples of a step come from"
+show explain try/shards --batch-size 4 --step 3

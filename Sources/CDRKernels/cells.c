@@ -24,10 +24,18 @@ static int decode(const cdr_cell_job *job, const cdr_cell *cell, void *target) {
     return 1;
 }
 
+/// Whether the next cell lies behind this one, or nearly.
+static int follows(const cdr_cell *cell) {
+    uintptr_t end = (uintptr_t)cell->stored + cell->stored_count;
+    return (uintptr_t)cell[1].stored - end < 256;
+}
+
 size_t cdr_cells_decode(const cdr_cell_job *job, const cdr_cell *cells, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const cdr_cell *cell = cells + i;
-        if (i + 1 < count) cdr_planes_fetch(cell[1].stored, cell[1].stored_count);
+        // A plain copy of cells in a row asks for its source by itself.
+        if (i + 1 < count && !(follows(cell) && job->target_room && !job->checks))
+            cdr_planes_fetch(cell[1].stored, cell[1].stored_count);
         if (cell->stored_count > job->plain_count ||
             job->plain_count > (size_t)cell->stored_count * EXPANSION_LIMIT)
             return i;

@@ -172,12 +172,23 @@ private struct ColumnCost {
             // Units that are cut at a block's ends are read whole.
             let edge = Double(layout.rowsPerUnit - 1) / rows
             fetchedBytes = cellBytes * variantsRead * (1 + edge) + perCell * layout.tableShare + index / variants
-            requests = max(1 / rows, cellBytes / Double(4 << 20))
+            // Cells; then the tables of the pages and the index of each plane of a row group that some block takes.
+            let blocks = max(1, Double(sample.header.rowsPerGroup) / rows)
+            let planes = variants * (1 - pow(1 - 1 / variants, blocks))
+            let pages = min(1 + rows / Double(layout.rows), Double(sample.header.rowsPerGroup) / Double(layout.rows))
+            requests =
+                max(1 / rows, cellBytes / Double(4 << 20))
+                + (planes * max(1, pages) + planes) / Double(min(sample.header.rowsPerGroup, dataSet.rowCount))
         } else {
             fetchedBytes =
                 cellBytes * variantsRead * Double(layout.rowsPerUnit) + perCell * layout.tableShare * variantsRead
                 + index
-            requests = 1
+            requests = 1 + variants / Double(layout.rows) + variants / Double(sample.header.rowsPerGroup)
         }
     }
+}
+
+/// `base` to the power of a number that is not negative, without the system's library.
+private func pow(_ base: Double, _ exponent: Double) -> Double {
+    (0..<Int(exponent.rounded())).reduce(1) { power, _ in power * base }
 }

@@ -110,14 +110,15 @@ extension ShardReader {
         footer.groups.first?.chunks.contains { $0.column == column && $0.variantCount > 1 } ?? false
     }
 
-    /// How the first page of a column is divided: rows of a unit, and the part of its bytes that are not units.
-    package func pageLayout(column: Int) throws(ShardError) -> (rowsPerUnit: Int, tableShare: Double) {
+    /// How the first page of a column is divided: its rows, rows of a unit, and the part of its bytes that are not units.
+    package func pageLayout(column: Int) throws(ShardError) -> (rows: Int, rowsPerUnit: Int, tableShare: Double) {
         guard !footer.groups.isEmpty,
             let entry = try pages(column: column, variant: 0, group: 0).index.entries.first
-        else { return (1, 0) }
+        else { return (1, 1, 0) }
         let header = entry.header
         let tables = header.blockByteCount - header.payloadByteCount
-        return (min(header.rowsPerUnit, header.rowCount), Double(tables) / Double(header.blockByteCount))
+        let share = Double(tables) / Double(header.blockByteCount)
+        return (header.rowCount, min(header.rowsPerUnit, header.rowCount), share)
     }
 
     /// Rows that lack no cell, but some of whose cells cannot be read. Reads everything once, damaged parts more often.

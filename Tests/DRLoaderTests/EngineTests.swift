@@ -246,6 +246,8 @@ import Testing
         #expect(abs(Double(counts.deliveredByteCount) / Double(estimate.deliveredByteCount) - 1) < 0.05)
         let read = Double(counts.reads.byteCount) / Double(estimate.fetchedByteCount)
         #expect(abs(read - 1) < 0.1, "\(counts.reads.byteCount) read, \(estimate.fetchedByteCount) expected")
+        let requests = Double(counts.reads.requestCount) / Double(estimate.requestCount)
+        #expect((0.5...1.5).contains(requests), "\(counts.reads.requestCount), \(estimate.requestCount) expected")
         if order == .blocks, variants == .balanced {
             // Checksums, ends and indexes counted.
             let amplification = Double(counts.reads.byteCount) / Double(estimate.cellByteCount)

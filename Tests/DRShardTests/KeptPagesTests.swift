@@ -1,6 +1,6 @@
 import DRShard
 import DRShardFormat
-import Synchronization
+
 import TestSupport
 import Testing
 
@@ -82,8 +82,8 @@ import Testing
         let folder = try TemporaryFolder()
         let data = try Self.write(folder)
         let set = try Self.open(folder.path, access: access, keptByteCount: budget)
-        let most = Mutex(0)
-        let failures = Mutex<[String]>([])
+        let most = Guarded(0)
+        let failures = Guarded<[String]>([])
         try WorkerThreads.run(count: 6, threadCount: 6) { number in
             do {
                 let isSame = try Self.isSame(data, set, seed: UInt64(number), number % 3) {

@@ -29,6 +29,7 @@ struct EpochBenchmark {
         options.plan.order = arguments.text("order").flatMap(RowOrder.init) ?? .blocks
         options.plan.variants = arguments.text("variants").flatMap(VariantMode.init) ?? .balanced
         options.threadCount = arguments.integer("threads") ?? 1
+        if arguments.text("content") == "embeddings" { options.content = .embeddings }
         if let mib = arguments.integer("read-ahead-mib") { options.readAheadByteCount = mib << 20 }
         if let element = arguments.text("embeddings") {
             options.embeddingElement = ["f32": .f32, "f16": .f16, "bf16": .bf16][element]
@@ -42,6 +43,7 @@ struct EpochBenchmark {
         // All views once: a map's pages are all known then, as they are to peers.
         for number in 0..<Samples.viewCount { try epoch(loader, number) }
         let before = loader.counts
+        let blocks = Self.deviceBlocks()
         var rates: [Double] = []
         for number in Samples.viewCount..<Samples.viewCount + epochs {
             if isCold { try Self.dropCache("\(folder)/\(storage)/0.drs") }
@@ -50,7 +52,14 @@ struct EpochBenchmark {
             rates.append(Double(samples) / time)
         }
         let counts = loader.counts - before
-        try report(name: name, rates, counts)
+        try report(name: name, rates, counts, deviceByteCount: (Self.deviceBlocks() - blocks) * 512 / epochs)
+    }
+
+    /// Blocks of 512 bytes that this process had the system read from devices.
+    private static func deviceBlocks() -> Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(0), &usage)
+        return usage.ru_inblock
     }
 
     private func epoch(_ loader: PairedLoader, _ number: Int) throws {
@@ -64,6 +73,7 @@ struct EpochBenchmark {
         if options.plan.order != .blocks { words.append(options.plan.order.rawValue) }
         if options.plan.variants != .balanced { words.append(options.plan.variants.rawValue) }
         if let element = options.embeddingElement { words.append("as \(element)") }
+        if options.content == .embeddings { words.append("embeddings alone") }
         if isCold { words.append("cold") }
         return words.joined(separator: " ")
     }
@@ -71,7 +81,9 @@ struct EpochBenchmark {
     /// Of bf16: three embeddings; two captions of 77 i32; a record.
     static let sampleByteCount = 3 * Samples.dims * 2 + 2 * Samples.context * 4 + 32
 
-    private func report(name: String, _ rates: [Double], _ counts: LoaderCounts? = nil) throws {
+    private func report(
+        name: String, _ rates: [Double], _ counts: LoaderCounts? = nil, deviceByteCount: Int = 0
+    ) throws {
         let rate = median(rates)
         var fields: [String: Any] = [
             "name": name, "samples_per_second": rate, "bytes_per_second": rate * Double(Self.sampleByteCount),
@@ -81,6 +93,7 @@ struct EpochBenchmark {
         if let counts {
             fields["read_bytes"] = counts.reads.byteCount / UInt64(epochs)
             fields["requests"] = counts.reads.requestCount / UInt64(epochs)
+            fields["device_bytes"] = deviceByteCount
             fields["delivered_bytes"] = counts.deliveredByteCount / UInt64(epochs)
             fields["work_share"] =
                 Double(counts.workNanoseconds) / Double(max(1, counts.workNanoseconds + counts.idleNanoseconds))
@@ -94,10 +107,18 @@ struct EpochBenchmark {
                     format: "%10.0f samples/s  %6.2f GB/s  +-%2.0f %%  ", rate,
                     rate * Double(Self.sampleByteCount) / 1e9, 100 * (fields["spread"] as? Double ?? 0)),
                 "\(name), \(options.threadCount ?? 0) threads, batches of \(options.plan.batchSize)",
-                counts.map {
-                    "read \($0.reads.byteCount / UInt64(epochs)) B in \($0.reads.requestCount / UInt64(epochs)), idle \($0.idleNanoseconds / 1_000_000) ms, work \($0.workNanoseconds / 1_000_000) ms, wait \($0.waitNanoseconds / 1_000_000) ms"
-                } ?? "", separator: "")
+                counts.map { text($0, deviceByteCount) } ?? "", separator: "")
         }
+    }
+
+    private func text(_ counts: LoaderCounts, _ deviceByteCount: Int) -> String {
+        let per = UInt64(epochs)
+        let times = [counts.workNanoseconds, counts.idleNanoseconds, counts.waitNanoseconds].map {
+            $0 / 1_000_000 / per
+        }
+        return
+            "; \(counts.reads.byteCount / per) B in \(counts.reads.requestCount / per) requests, \(deviceByteCount) B of the device; "
+            + "work \(times[0]) ms, idle \(times[1]) ms, wait \(times[2]) ms"
     }
 
     /// Makes the system forget what it holds of a file.
