@@ -1,4 +1,4 @@
-@testable import DRLoader
+import DRLoader
 import DRShardFormat
 import Testing
 

@@ -91,7 +91,7 @@ final class LoadEngine: @unchecked Sendable {
         for _ in 0..<threadCount { if let thread = WorkerThread({ self.work() }) { threads.append(thread) } }
         hasNoThread = threads.isEmpty
         guard context.options.readAheadByteCount > 0 else { return }
-        readAhead = ReadAhead(context: context, plan: plan, firstStep: firstStep)
+        readAhead = ReadAhead(context: context, plan: plan, firstStep: firstStep, meter: meter)
     }
 
     private func work() {

@@ -1,4 +1,5 @@
 public import DRShard
+internal import Synchronization
 
 /// What a loader did since it was made. Times are sums, in nanoseconds.
 public struct LoaderCounts: Hashable, Sendable {
@@ -46,6 +47,8 @@ public struct LoaderCounts: Hashable, Sendable {
 /// Counts of a loader, from all threads.
 final class LoadMeter: Sendable {
     private let counts = Guarded(LoaderCounts())
+    /// Portions in a row that were in memory already when the system was told of them; kept from epoch to epoch.
+    let quietPortionCount = Atomic<Int>(0)
 
     func addWork(_ nanoseconds: UInt64) { counts.withLock { $0.workNanoseconds += nanoseconds } }
     func addIdle(_ nanoseconds: UInt64) { counts.withLock { $0.idleNanoseconds += nanoseconds } }

@@ -1,5 +1,6 @@
 internal import DRShard
 internal import DRShardFormat
+internal import Synchronization
 
 /// Tells the system, on a thread of its own, what the engine's threads will read soon, so that it is in memory by then.
 ///
@@ -9,6 +10,7 @@ final class ReadAhead: @unchecked Sendable {
     private let context: LoadContext
     private let plan: EpochPlan
     private let firstStep: Int
+    private let meter: LoadMeter
     private let budget: Int
     private let monitor = Monitor(conditionCount: 1)
     private var isCancelled = false
@@ -20,7 +22,8 @@ final class ReadAhead: @unchecked Sendable {
     private var thread: WorkerThread?
     private static let probe = 32
 
-    init(context: LoadContext, plan: EpochPlan, firstStep: Int) {
+    init(context: LoadContext, plan: EpochPlan, firstStep: Int, meter: LoadMeter) {
+        self.meter = meter
         self.context = context
         self.plan = plan
         self.firstStep = firstStep
@@ -53,18 +56,18 @@ final class ReadAhead: @unchecked Sendable {
     private func run() {
         var portions = PortionSequence(plan, from: firstStep)
         var number = 0
-        var quietCount = 0
         while let portion = portions.next() {
             guard let passed = waitForRoom(number) else { return }
             defer { number += 1 }
             // What is taken already needs no telling.
             if number < passed { continue }
+            let quietCount = meter.quietPortionCount.load(ordering: .relaxed)
             if quietCount > Self.probe, number % Self.probe != 0 { continue }
             let before = ThreadReads.count
             ForkGate.shared.enter()
             let byteCount = advise(portion)
             ForkGate.shared.leave()
-            quietCount = ThreadReads.count == before ? quietCount + 1 : 0
+            meter.quietPortionCount.store(ThreadReads.count == before ? quietCount + 1 : 0, ordering: .relaxed)
             monitor.lock()
             if number >= passedCount {
                 outstanding.append((number, byteCount))

@@ -16,6 +16,20 @@ public struct PlannedSample: Hashable, Sendable {
     public let view: VariantDraw?
     public let real: VariantDraw?
     public let synthetic: VariantDraw?
+
+    package init(
+        set: Int, setEpoch: Int, named: Int, row: Int, isRepetition: Bool, view: VariantDraw?, real: VariantDraw?,
+        synthetic: VariantDraw?
+    ) {
+        self.set = set
+        self.setEpoch = setEpoch
+        self.named = named
+        self.row = row
+        self.isRepetition = isRepetition
+        self.view = view
+        self.real = real
+        self.synthetic = synthetic
+    }
 }
 
 /// Which rows and variants an epoch delivers at which step: a pure function of the rows, the options and the epoch.
@@ -82,7 +96,7 @@ public struct EpochPlan: Sendable {
         }
     }
 
-    func setEpoch(_ set: Int, _ epoch: Int) -> SetEpoch {
+    package func setEpoch(_ set: Int, _ epoch: Int) -> SetEpoch {
         single ?? SetEpoch(sets[set], epoch: epoch, shape: shape)
     }
 
@@ -120,7 +134,7 @@ public struct EpochPlan: Sendable {
     var rowTotal: Int { sets.reduce(0) { $0 + $1.rowCount } }
 
     /// The most steps that the rows of one portion may go to.
-    var largestSpan: Int {
+    package var largestSpan: Int {
         guard shape.order == .blocks, stepCount > 0 else { return 1 }
         let smallest = sets.map(\.weight).min() ?? 1
         let total = sets.reduce(0) { $0 + $1.weight }

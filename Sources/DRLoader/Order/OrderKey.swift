@@ -49,7 +49,7 @@ public enum OrderKey {
 
     /// A uniform draw from `[0, count)`: `output · count` divided by 2^64, rounded down. No number is more than
     /// `count / 2^64` more likely than another. Spec: [R-ORDER-5].
-    static func draw(_ key: UInt64, _ counter: UInt64, count: Int) -> Int {
+    package static func draw(_ key: UInt64, _ counter: UInt64, count: Int) -> Int {
         Int(output(key, counter).multipliedFullWidth(by: UInt64(count)).high)
     }
 }

@@ -1,4 +1,4 @@
-internal import DRShardFormat
+package import DRShardFormat
 
 /// Which process of a job asks.
 public struct World: Hashable, Sendable {
@@ -65,7 +65,7 @@ public struct PlanOptions: Hashable, Sendable {
 
     /// All numbers, checked.
     /// - Throws: `.invalidArgument` for options that cannot be. Spec: [R-ORDER-1], [R-ORDER-2].
-    func shape() throws(ShardError) -> PlanShape {
+    package func shape() throws(ShardError) -> PlanShape {
         guard (1...PlanShape.maximumCount).contains(batchSize) else {
             throw .invalidArgument("a batch of \(batchSize) rows")
         }

@@ -44,12 +44,12 @@ public struct PlannedSet: Sendable {
 }
 
 /// One epoch of one set: its order, and the draws of its rows.
-final class SetEpoch: Sendable {
+package final class SetEpoch: Sendable {
     /// From 0.
-    let number: Int
+    package let number: Int
     let order: SetOrder
     /// In the order of `PartKind.allCases`; without axes: nil.
-    let parts: [PartPlan?]
+    package let parts: [PartPlan?]
     private let quarantined: Set<Int>
     private let substituteKey: UInt64
     private let rowCount: Int
@@ -72,7 +72,7 @@ final class SetEpoch: Sendable {
     /// The row that is delivered where the order names `row`: itself, unless it is on the quarantine list, or lost.
     /// - Parameter lost: more rows that are not delivered.
     /// - Throws: `.limitExceeded` if no row is found: nearly all are on the list. Spec: [R-ORDER-20].
-    func delivered(_ row: Int, lost: Set<Int> = []) throws(ShardError) -> Int {
+    package func delivered(_ row: Int, lost: Set<Int> = []) throws(ShardError) -> Int {
         guard !(quarantined.isEmpty && lost.isEmpty) else { return row }
         func isOut(_ row: Int) -> Bool { quarantined.contains(row) || lost.contains(row) }
         guard isOut(row) else { return row }

@@ -1,7 +1,7 @@
 internal import DRShardFormat
 
 /// What a loader reads together: rows that lie near each other, and where they go.
-struct Portion: Sendable {
+package struct Portion: Sendable {
     enum Content: Sendable {
         /// Some of one block in a window of a lane. Positions are of the sequence.
         case piece(set: Int, epoch: SetEpoch, lane: Int, window: SetOrder.Window, positions: Range<Int>)
@@ -13,27 +13,27 @@ struct Portion: Sendable {
 
     let content: Content
     /// The steps that it may go to.
-    let steps: ClosedRange<Int>
+    package let steps: ClosedRange<Int>
 }
 
 /// A row, and its place in a batch of the rank.
-struct PlacedRow: Sendable {
-    let named: Int
-    let step: Int
-    let slot: Int
-    let isRepetition: Bool
+package struct PlacedRow: Sendable {
+    package let named: Int
+    package let step: Int
+    package let slot: Int
+    package let isRepetition: Bool
 }
 
 /// Rows of one epoch of one set.
-struct PlacedRows: Sendable {
-    let set: Int
-    let epoch: SetEpoch
-    var rows: [PlacedRow]
+package struct PlacedRows: Sendable {
+    package let set: Int
+    package let epoch: SetEpoch
+    package internal(set) var rows: [PlacedRow]
 }
 
 extension EpochPlan {
     /// The rows of a portion that belong to steps from `firstStep` on. Cost: some ns a row.
-    func rows(of portion: Portion, from firstStep: Int) -> [PlacedRows] {
+    package func rows(of portion: Portion, from firstStep: Int) -> [PlacedRows] {
         switch portion.content {
         case .piece(let set, let epoch, let lane, let window, let positions):
             return [
@@ -98,7 +98,7 @@ extension EpochPlan {
 }
 
 /// The portions of a rank's epoch from a step on, in the order in which they are needed.
-struct PortionSequence {
+package struct PortionSequence {
     private let plan: EpochPlan
     private let firstStep: Int
     private var streams: [LaneStream] = []
@@ -107,7 +107,7 @@ struct PortionSequence {
     /// Epochs of sets that streams are in.
     private var epochs: [SetEpoch?]
 
-    init(_ plan: EpochPlan, from step: Int) {
+    package init(_ plan: EpochPlan, from step: Int) {
         self.plan = plan
         firstStep = step
         nextStep = step
@@ -135,7 +135,7 @@ struct PortionSequence {
     }
 
     /// The next portion; nil behind the last one.
-    mutating func next() -> Portion? {
+    package mutating func next() -> Portion? {
         guard plan.shape.order == .blocks else {
             guard nextStep < plan.stepCount else { return nil }
             defer { nextStep += 1 }

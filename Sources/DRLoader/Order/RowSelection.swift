@@ -18,7 +18,7 @@ public enum RowFilter: Hashable, Sendable {
     }
 
     /// The part of a split that a row's id falls into.
-    static func part(of id: Span<UInt8>, name: String, count: Int) -> Int {
+    package static func part(of id: Span<UInt8>, name: String, count: Int) -> Int {
         var hash = SHA256()
         hash.update(Array("drshard-split\(name)".utf8))
         hash.update(id)

@@ -34,7 +34,7 @@ public struct VariantDraw: Hashable, Sendable {
 }
 
 /// The draws of one part in one epoch of a set: a pure function of the logical row. Spec: ORDER.md section 6.
-struct PartPlan: Sendable {
+package struct PartPlan: Sendable {
     let axes: [PlannedAxis]
     private let mode: VariantMode
     private let blockRows: Int
@@ -81,7 +81,7 @@ struct PartPlan: Sendable {
         }
     }
 
-    func draw(row: Int) -> VariantDraw {
+    package func draw(row: Int) -> VariantDraw {
         let (axis, visit) = choice(row: row)
         return VariantDraw(axis: axis, variant: variant(row: row, axis: axis, visit: visit))
     }
