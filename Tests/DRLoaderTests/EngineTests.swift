@@ -121,7 +121,7 @@ import Testing
         try PairedFixture().write(folder, rowCounts: [400])
         let loader = try loader(folder)
         for delay in [0, 1, 5, 20] as [useconds_t] {
-            for number in 0..<100 {
+            for number in 0..<25 {
                 let epoch = try loader.epoch(number)
                 let cancellation = epoch.cancellation
                 let thread = Thread {
