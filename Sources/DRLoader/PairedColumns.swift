@@ -24,9 +24,8 @@ public struct TokenColumn: Hashable, Sendable {
     public let start: Int32
     public let end: Int32
 
-    /// Whether every id of a row is below 2^16.
-    var fitsUInt16: Bool {
-        vocabularySize <= 65_536 && UInt16(exactly: start) != nil && UInt16(exactly: end) != nil
+    var rowShape: TokenRowShape {
+        TokenRowShape(contextLength: contextLength, start: start, end: end, vocabularySize: vocabularySize)
     }
 }
 

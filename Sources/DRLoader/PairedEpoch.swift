@@ -9,7 +9,6 @@ public import DRShardFormat
 public final class PairedEpoch {
     public let plan: EpochPlan
     private let loader: PairedLoader
-    private let firstStep: Int
     /// Ends the epoch, from any thread.
     public let cancellation = EpochCancellation()
     /// The step that `next` delivers.
@@ -18,7 +17,6 @@ public final class PairedEpoch {
     init(loader: PairedLoader, plan: EpochPlan, firstStep: Int) {
         self.loader = loader
         self.plan = plan
-        self.firstStep = firstStep
         nextStep = firstStep
     }
 

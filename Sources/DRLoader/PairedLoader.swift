@@ -94,7 +94,7 @@ public final class PairedLoader: Sendable {
             throw .invalidArgument("a loader has at least one thread, and no negative number of bytes")
         }
         if options.tokenElement == .u16, options.content.contains(.tokens) {
-            for tokens in set.columns.parts.flatMap({ $0.compactMap(\.tokens) }) where !tokens.fitsUInt16 {
+            for tokens in set.columns.parts.flatMap({ $0.compactMap(\.tokens) }) where !tokens.rowShape.fitsUInt16 {
                 throw ShardError.invalidArgument("a vocabulary of \(tokens.vocabularySize) does not fit u16").with(
                     .init(path: set.dataSet.path, column: set.dataSet.schema.columns[tokens.column].name))
             }

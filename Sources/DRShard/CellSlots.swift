@@ -24,12 +24,7 @@ internal import DRShardFormat
         _ schema: Schema, column: Int, count: Int, slots: [Int]? = nil, stride: Int?, element: ElementType?,
         target: UnsafeMutableRawBufferPointer
     ) throws(ShardError) {
-        guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount,
-            let stored = schema.columns[column].type.element
-        else { throw .invalidArgument("column \(column) is no tensor") }
-        let element = element ?? stored
-        conversion = try CellSlots.conversion(from: stored, to: element)
-        byteCount = cell / stored.byteCount * element.byteCount
+        (byteCount, conversion) = try CellSlots.shape(schema, column: column, as: element)
         self.stride = stride ?? byteCount
         self.slots = slots
         unsafe self.target = target
@@ -51,17 +46,23 @@ internal import DRShardFormat
     init(
         _ schema: Schema, column: Int, places: [UnsafeMutableRawPointer], element: ElementType?, isStreamed: Bool
     ) throws(ShardError) {
-        guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount,
-            let stored = schema.columns[column].type.element
-        else { throw .invalidArgument("column \(column) is no tensor") }
-        let element = element ?? stored
-        conversion = try CellSlots.conversion(from: stored, to: element)
-        byteCount = cell / stored.byteCount * element.byteCount
+        (byteCount, conversion) = try CellSlots.shape(schema, column: column, as: element)
         stride = 0
         slots = nil
         unsafe target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
         unsafe self.places = places
         self.isStreamed = isStreamed
+    }
+
+    /// What cells of a column come out as.
+    private static func shape(_ schema: Schema, column: Int, as element: ElementType?) throws(ShardError) -> (
+        byteCount: Int, conversion: FloatConversion?
+    ) {
+        guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount,
+            let stored = schema.columns[column].type.element
+        else { throw .invalidArgument("column \(column) is no tensor") }
+        let element = element ?? stored
+        return (cell / stored.byteCount * element.byteCount, try conversion(from: stored, to: element))
     }
 
     private init(_ other: CellSlots, slots: [Int]) {
@@ -79,7 +80,7 @@ internal import DRShardFormat
         CellSlots(self, slots: slots.map { slots in indexes.map { slots[$0] } } ?? indexes)
     }
 
-    static func conversion(from stored: ElementType, to element: ElementType) throws(ShardError)
+    private static func conversion(from stored: ElementType, to element: ElementType) throws(ShardError)
         -> FloatConversion?
     {
         switch (stored, element) {

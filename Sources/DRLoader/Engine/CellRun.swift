@@ -75,9 +75,6 @@ internal import DRShardFormat
 
     /// Reads cells of a column of tokens into rows of a matrix, and their lengths into another.
     func read(tokens: TokenColumn, _ ids: MatrixLayout, lengths: MatrixLayout) throws(ShardError) -> [Int] {
-        let shape = TokenRowShape(
-            contextLength: tokens.contextLength, start: tokens.start, end: tokens.end,
-            vocabularySize: tokens.vocabularySize)
         return try forEachShard { (shard, addresses, range) throws(ShardError) in
             let places = range.map { i in
                 let sample = samples[chosen[i]]
@@ -88,7 +85,7 @@ internal import DRShardFormat
                         to: Int32.self))
             }
             return try shard.readTokens(
-                column: tokens.column, addresses, shape: shape, places: places, as: ids.element)
+                column: tokens.column, addresses, shape: tokens.rowShape, places: places, as: ids.element)
         }
     }
 
