@@ -65,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "DRShardCLI",
             dependencies: [
-                "DRConvert", "DRLoader", "DRShard", "DRShardFormat",
+                "CDRKernels", "DRConvert", "DRLoader", "DRShard", "DRShardFormat",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),

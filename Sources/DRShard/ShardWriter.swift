@@ -8,8 +8,8 @@ public import DRShardFormat
 /// of them grows three times. Besides, 5 bytes a cell, 8 more where its type has no size; 16 bytes to about 50 for each
 /// row of the whole shard, for its id; and one page, plain and compressed: about 2 MiB, or twice the largest cell.
 ///
-/// A row group is on disk when it is full, so that a writer that is killed loses the open one at most:
-/// `init(resuming:)` goes on behind the others.
+/// A row group is on disk when it is full (with `packsBehind`: when the next one is), so that a writer that is killed
+/// loses the open one at most: `init(resuming:)` goes on behind the others.
 /// Without `finish()` no file appears under the final name. A writer that threw in `write` stays failed.
 /// One writer belongs to one thread.
 public final class ShardWriter {
@@ -27,21 +27,16 @@ public final class ShardWriter {
     /// Where the shard goes.
     public var path: String { sink.path }
 
-    let sink: any ByteSink
-    let header: FileHeader
+    private let sink: any ByteSink
+    private let header: FileHeader
     private let schemaBytes: [UInt8]
     /// Of columns that name a tokenizer.
     private let vocabularySizes: [UInt32?]
-    /// Of each column, from its first row group with a value on.
-    var encoders: [UnitEncoder?]
-    var auxiliaries: [AuxiliaryEntry] = []
-    var position: UInt64
-    var groups: [GroupEntry] = []
-    var planes: [[Plane]]
-    var bufferedRows = 0
-    var bufferedByteCount = 0
+    private let packer: GroupPacker
+    /// The row group that is packed meanwhile.
+    private var packing: PackingTask?
+    private var open: OpenGroup
     private let maximumGroupByteCount: Int
-    var rowSetDigest = SequenceDigest()
     private var seenIDs: Set<UInt128> = []
     private var failure: ShardError?
     private var isFinished = false
@@ -66,11 +61,10 @@ public final class ShardWriter {
         (header, schemaBytes, start) = try ShardWriter.start(schema, options)
         rowsPerGroup = header.rowsPerGroup
         rowCount = 0
-        planes = ShardWriter.emptyPlanes(schema, rowsPerGroup: rowsPerGroup)
-        encoders = Array(repeating: nil, count: schema.columns.count)
+        open = OpenGroup(schema, rowsPerGroup: rowsPerGroup)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
-        position = UInt64(start.count)
-        try sink.write(start)
+        packer = GroupPacker(sink: sink, header: header, schema: schema, options: options, position: 0)
+        try packer.write(start)
     }
 
     /// Goes on with the unfinished file of a writer that was killed, behind its last complete row group.
@@ -91,20 +85,24 @@ public final class ShardWriter {
         // Locked before it is read.
         let file = try AtomicFile(resuming: path)
         let kept = try CommittedPart(partPath: file.partPath, schema: schema, header: header, start: start)
-        groups = kept.groups
-        auxiliaries = kept.auxiliaries.map(\.entry)
-        rowCount = groups.reduce(0) { $0 + $1.rowCount }
-        position = kept.end
+        rowCount = kept.groups.reduce(0) { $0 + $1.rowCount }
         seenIDs = kept.rowIDTerms
-        planes = ShardWriter.emptyPlanes(schema, rowsPerGroup: rowsPerGroup)
-        encoders = Array(repeating: nil, count: schema.columns.count)
+        open = OpenGroup(schema, rowsPerGroup: rowsPerGroup)
         maximumGroupByteCount = options.maximumGroupByteCount ?? 4 * (options.groupByteBudget + options.imageByteBudget)
         sink = file
+        packer = GroupPacker(
+            sink: file, header: header, schema: schema, options: options, groups: kept.groups,
+            auxiliaries: kept.auxiliaries.map(\.entry), position: kept.end)
         do throws(ShardError) {
-            for auxiliary in kept.auxiliaries { try takeUp(auxiliary.entry, payload: auxiliary.payload) }
+            for auxiliary in kept.auxiliaries { try packer.takeUp(auxiliary.entry, payload: auxiliary.payload) }
         } catch { throw error.with(.init(path: file.partPath)) }
         try file.keep(byteCount: kept.end)
-        if position == 0 { try write(start) }
+        if kept.end == 0 { try packer.write(start) }
+    }
+
+    deinit {
+        // A thread of its own may still pack: it is waited for, and what it wrote stays for a resumption.
+        _ = try? packing?.finish()
     }
 
     /// What every shard begins with: header, schema and padding.
@@ -127,14 +125,6 @@ public final class ShardWriter {
         return (header, schemaBytes, start)
     }
 
-    private static func emptyPlanes(_ schema: Schema, rowsPerGroup: Int) -> [[Plane]] {
-        schema.columns.indices.map { column in
-            Array(
-                repeating: Plane(type: schema.columns[column].type, maximumRowCount: rowsPerGroup),
-                count: schema.variantCount(of: column))
-        }
-    }
-
     /// Gives the shard up, and removes the unfinished file if the sink is an `AtomicFile`; nothing more can be written.
     /// Does nothing behind `finish`, also one that failed while it gave the complete file its name.
     public func discard() {
@@ -142,6 +132,8 @@ public final class ShardWriter {
         if failure == nil {
             failure = ShardError.invalidArgument("the shard was discarded").with(.init(path: sink.path))
         }
+        _ = try? packing?.finish()
+        packing = nil
         (sink as? AtomicFile)?.discard()
     }
 
@@ -161,8 +153,7 @@ public final class ShardWriter {
                 try CellValue.check(value, tokensBelow: vocabularySize, type: schema.columns[column].type)
             }
         } catch { throw ShardError.invalidArgument(error.reason).with(context(column, variant)) }
-        planes[column][variant].append(value)
-        bufferedByteCount += value.count
+        open.append(value, column, variant)
     }
 
     public func set(_ value: [UInt8], column: Int, variant: Int = 0) throws(ShardError) {
@@ -183,12 +174,11 @@ public final class ShardWriter {
         // The cell of a tensor takes its place all the same.
         let byteCount = schema.columns[column].type.cellByteCount ?? 0
         try checkRoom(for: byteCount, column, variant)
-        planes[column][variant].append(missing: state)
-        bufferedByteCount += byteCount
+        open.append(missing: state, byteCount: byteCount, column, variant)
     }
 
     private func checkRoom(for byteCount: Int, _ column: Int, _ variant: Int) throws(ShardError) {
-        guard byteCount <= maximumGroupByteCount - bufferedByteCount else {
+        guard byteCount <= maximumGroupByteCount - open.byteCount else {
             throw ShardError.limitExceeded(
                 "the row group would hold more than \(maximumGroupByteCount) bytes; finish this shard, and give its followers fewer than \(rowsPerGroup) rows a row group"
             ).with(context(column, variant))
@@ -203,10 +193,10 @@ public final class ShardWriter {
     private func checkOpen(column: Int, variant: Int) throws(ShardError) {
         if let failure { throw failure }
         guard !isFinished else { throw .invalidArgument("the shard is finished") }
-        guard planes.indices.contains(column), planes[column].indices.contains(variant) else {
+        guard open.planes.indices.contains(column), open.planes[column].indices.contains(variant) else {
             throw ShardError.invalidArgument("there is no such cell").with(context(column, variant))
         }
-        guard planes[column][variant].rowCount == bufferedRows else {
+        guard !open.isSet(column, variant) else {
             throw ShardError.invalidArgument("this cell is set already").with(context(column, variant))
         }
     }
@@ -215,32 +205,29 @@ public final class ShardWriter {
     /// - Throws: `.invalidArgument` for a cell that is not set, or a row id that the shard has already: the row stays open.
     public func endRow() throws(ShardError) {
         if let failure { throw failure }
-        for column in planes.indices {
-            for variant in planes[column].indices where planes[column][variant].rowCount == bufferedRows {
-                throw ShardError.invalidArgument("this cell is not set").with(context(column, variant))
-            }
-        }
-        let ids = planes[schema.rowIDColumn][0]
-        let term = SequenceDigest.term(rowID: ids.bytes.span.extracting(ids.range(of: bufferedRows)))
+        if !open.isRowComplete { try failForMissingCell() }
+        let ids = open.planes[schema.rowIDColumn][0]
+        let term = SequenceDigest.term(rowID: ids.bytes.span.extracting(ids.range(of: open.rowCount)))
         guard seenIDs.insert(term).inserted else {
             throw ShardError.invalidArgument("the shard has a row with this id already").with(
                 context(schema.rowIDColumn, 0))
         }
-        rowSetDigest.append(term: term)
-        bufferedRows += 1
+        open.rowSetDigest.append(term: term)
+        open.endRow()
         rowCount += 1
-        if bufferedRows == rowsPerGroup { try failing(flush) }
+        if open.rowCount == rowsPerGroup { try failing(flush) }
     }
 
-    /// Takes back what was set of the open row.
-    public func discardRow() {
-        for column in planes.indices {
-            for variant in planes[column].indices where planes[column][variant].rowCount > bufferedRows {
-                bufferedByteCount -= planes[column][variant].range(of: bufferedRows).count
-                planes[column][variant].removeLast()
+    private func failForMissingCell() throws(ShardError) {
+        for column in open.planes.indices {
+            for variant in open.planes[column].indices where !open.isSet(column, variant) {
+                throw ShardError.invalidArgument("this cell is not set").with(context(column, variant))
             }
         }
     }
+
+    /// Takes back what was set of the open row.
+    public func discardRow() { open.discardRow() }
 
     // MARK: Writing
 
@@ -251,9 +238,25 @@ public final class ShardWriter {
         }
     }
 
-    func write(_ bytes: [UInt8]) throws(ShardError) {
-        try sink.write(bytes)
-        position += UInt64(bytes.count)
+    /// Packs the open row group, or lets a thread do it.
+    private func flush() throws(ShardError) {
+        guard options.packsBehind else { return try packer.pack(&open) }
+        var next = try packing?.finish()
+        packing = nil
+        if next == nil { next = OpenGroup(schema, rowsPerGroup: rowsPerGroup) }
+        guard let next else { return }
+        let full = open
+        open = next
+        packing = PackingTask(packer, full)
+    }
+
+    /// Waits for what is packed meanwhile.
+    private func settle() throws(ShardError) {
+        guard let task = packing else { return }
+        packing = nil
+        let group = try task.finish()
+        // The larger memory is kept for the rows to come.
+        if open.rowCount == 0 { open = group }
     }
 
     /// Writes the last row group and the footer, and puts the file in its place.
@@ -266,10 +269,8 @@ public final class ShardWriter {
         if let failure { throw failure }
         guard !isFinished else { throw .invalidArgument("the shard is finished already") }
         do throws(ShardError) { try checkNotes() } catch { throw error.with(.init(path: sink.path)) }
-        for column in planes.indices {
-            for variant in planes[column].indices where planes[column][variant].rowCount > bufferedRows {
-                throw ShardError.invalidArgument("a row is open; end it or discard it").with(context(column, variant))
-            }
+        guard open.openCellCount == 0 else {
+            throw ShardError.invalidArgument("a row is open; end it or discard it").with(.init(path: sink.path))
         }
         let footer: Footer
         do throws(ShardError) { footer = try writeEnd(check) } catch { throw error.with(.init(path: sink.path)) }
@@ -290,9 +291,11 @@ public final class ShardWriter {
     }
 
     private func writeEnd(_ check: (Footer) throws(ShardError) -> Void) throws(ShardError) -> Footer {
-        if bufferedRows > 0 { try failing(flush) }
+        try failing(settle)
+        if open.rowCount > 0 { try failing { () throws(ShardError) in try packer.pack(&open) } }
         let footer = Footer(
-            schema: schema, schemaBytes: schemaBytes, notes: notes, auxiliaries: auxiliaries, groups: groups)
+            schema: schema, schemaBytes: schemaBytes, notes: notes, auxiliaries: packer.auxiliaries,
+            groups: packer.groups)
         try check(footer)
         let payload = footer.serialized()
         guard payload.count <= Limits.maximumFooterByteCount else {
@@ -300,10 +303,10 @@ public final class ShardWriter {
         }
         let block = BlockHeader.block(BlockHeader(kind: .footer, shardTag: header.shardTag), payload: payload)
         let tail = FooterTail(
-            footerPosition: position, footer: block, footerCRC32C: crc32c(payload), header: header,
+            footerPosition: packer.position, footer: block, footerCRC32C: crc32c(payload), header: header,
             rowCount: UInt64(footer.rowCount))
         try failing { () throws(ShardError) in
-            try write(block + tail.serialized())
+            try packer.write(block + tail.serialized())
             try sink.commit()
         }
         return footer

@@ -18,6 +18,10 @@ public struct WriterOptions: Sendable {
     /// Of zstd.
     public var compressionLevel = 3
 
+    /// Whether a full row group is packed on a thread of its own while the next rows are set. The bytes are the same; the
+    /// writer holds two row groups, a writer that is killed loses both, and an error shows one row group later.
+    public var packsBehind = false
+
     public init(shardTag: UInt64) { self.shardTag = shardTag }
 
     /// What is expected of a value whose type does not say its size: image bytes, and everything else.

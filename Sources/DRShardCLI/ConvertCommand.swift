@@ -20,14 +20,36 @@ struct ConvertCommand: ParsableCommand {
             --schema-from: shards of one set have one schema.
             """)
 
-    @Argument(help: "Tars, or folders of tars.", completion: .file(extensions: ["tar"]))
+    @Argument(
+        help: "Tars, folders of tars, patterns in quotes, or @FILE, a list of them, one a line.",
+        completion: .file(extensions: ["tar"]))
     var inputs: [String]
 
     @Option(name: .shortAndLong, help: "The folder for the shards; it is made if it is not there.")
     var output: String
 
-    @Option(help: "A folder of tars with the real captions and images, joined by uid.")
+    @Option(help: "Inputs that are converted at once, each by one thread that decodes and one that packs.")
+    var jobs = 1
+
+    @Flag(
+        help: ArgumentHelp(
+            "Go on with a conversion that was stopped.",
+            discussion: "Shards that are there are kept, if they are of these inputs and options; others are made."))
+    var resume = false
+
+    @Flag(help: "Read every shard and its input again, and compare all cells, bit for bit.")
+    var verify = false
+
+    @Flag(help: "Look at the first samples, and print what would be made of them; write nothing.")
+    var dryRun = false
+
+    @Option(help: "A folder of tars, or of loose files, with the real captions and images, joined by uid.")
     var captions: String?
+
+    @Flag(
+        name: .customLong("captions-by-name"),
+        help: "Look for a caption in the tar of the input's name alone: no memory for others, however many there are.")
+    var captionsByName = false
 
     @Option(help: "CLIP's vocabulary, bpe_simple_vocab_16e6.txt.gz.")
     var tokenizer: String?
@@ -41,6 +63,25 @@ struct ConvertCommand: ParsableCommand {
     @Option(
         help: "What to do about bad input: stop, or skip and count it. A tar of which nothing is left gets no shard.")
     var onError = ConvertOptions.OnError.stop
+
+    @Option(
+        name: .customLong("text-rows"),
+        help: ArgumentHelp(
+            "Which rows of text_emb are what, such as real=0,syn=2-6.",
+            discussion: "Needed only where it has another number of rows than captions, and equal rows do not say why.",
+            valueName: "rows"))
+    var textRows: TextRows?
+
+    @Option(
+        name: .customLong("optional"),
+        help: "A member that samples may lack: json, url.txt, syn.json or paug.json; once for each.")
+    var optionalMembers: [String] = []
+
+    @Flag(
+        help: ArgumentHelp(
+            "Move crop boxes from pixels of the original to those of the image that is there.",
+            discussion: "For images that were resized after the crops were drawn."))
+    var rescaleCrops = false
 
     @Flag(help: "Keep samples that have no real caption, with absent cells; without it they are bad input.")
     var allowMissingCaptions = false
@@ -57,8 +98,10 @@ struct ConvertCommand: ParsableCommand {
         help: "A teacher and its part of the embeddings, as NAME:FIRST:COUNT[:LOGIT-SCALE]; once for each.")
     var teachers: [TeacherArgument] = []
 
-    @Option(help: "What made the synthetic captions.")
-    var captioner: String?
+    @Option(
+        name: .customLong("captioner"),
+        help: "What made the synthetic captions, as NAME, or KEY=NAME where there are several sets; once for each.")
+    var captioners: [CaptionerArgument] = []
 
     @Option(name: .customLong("licence"), help: "A source and its licence, as NAME=LICENCE; once for each.")
     var licences: [LicenceArgument] = []
@@ -78,48 +121,23 @@ struct ConvertCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if allowMissingCaptions && captions == nil {
-            throw ValidationError("--allow-missing-captions is for --captions.")
+        if (allowMissingCaptions || captionsByName) && captions == nil {
+            throw ValidationError("--allow-missing-captions and --captions-by-name are for --captions.")
+        }
+        guard jobs >= 1 else { throw ValidationError("--jobs is at least 1.") }
+        let members = ["json", "url.txt", "syn.json", "paug.json"]
+        guard optionalMembers.allSatisfy(members.contains) else {
+            throw ValidationError("--optional is one of \(members.joined(separator: ", ")).")
         }
     }
 
     func run() throws {
-        var options = ConvertOptions(inputs: inputs, output: output)
-        options.captions = captions
-        options.tokenizer = tokenizer
-        options.keepsFloat32 = keepsFloat32
-        options.images = images
-        options.onError = onError
-        options.allowsMissingCaptions = allowMissingCaptions
-        options.schemaShard = schemaShard
-        options.teachers = teachers.map(\.slice)
-        options.captioner = captioner
-        options.sources = licences.map(\.source)
-        options.exchangeableViews = exchangeableViews ? .yes : .unknown
-        options.exchangeableCaptions = exchangeableCaptions ? .yes : .unknown
-        options.rowsPerGroup = rowsPerGroup
-        options.storage = storage.named
-        options.bf16Storage = storage.encoding
-        let bar = ProgressBar("converting")
-        let report = try ConvertCommand.convert(options, bar)
-        bar.end()
-        let output = ConvertOutput(report, seconds: bar.elapsed)
-        try output.write(to: self.output + "/report.json")
-        if json { return try Console.json(output) }
-        try Console.line(
-            "\(report.rowCount) rows in \(report.shards.count) shards, \(Console.bytes(report.inputByteCount)) read, "
-                + "\(Console.bytes(report.outputByteCount)) written, \(Console.decimal(bar.elapsed, 1)) s")
-        for warning in report.warnings { Console.error("warning: \(warning)") }
-        for skipped in report.skipped.prefix(10) { Console.error("skipped \(skipped.what): \(skipped.why)") }
-        if report.skipped.count > 10 {
-            Console.error("... and \(report.skipped.count - 10) more, in \(self.output)/report.json")
+        let options = options()
+        if dryRun {
+            return try ConvertCommand.reading { () throws(ShardError) in try DryRun(options) }.print(json: json)
         }
-    }
-}
-
-extension ConvertCommand {
-    private static func convert(_ options: ConvertOptions, _ bar: ProgressBar) throws -> ConvertReport {
-        let result = Result { () throws(ShardError) in
+        let bar = ProgressBar("converting")
+        let report = try ConvertCommand.reading { () throws(ShardError) in
             try Converter.run(options) { rows, bytes, total in
                 bar.update(bytes, of: total) {
                     "\(rows) rows, \(Console.decimal(Double(rows) / bar.elapsed, 0)) rows/s, "
@@ -127,13 +145,72 @@ extension ConvertCommand {
                 }
             }
         }
-        // A tar, zip or pickle that is more than a data set needs is bad input, and no newer format of ours.
-        if case .failure(let error) = result, error.code == .unsupportedFeature {
+        bar.end()
+        let output = ConvertOutput(report, seconds: bar.elapsed)
+        try output.write(to: self.output + "/report.json")
+        if json { return try Console.json(output) }
+        try show(report, seconds: bar.elapsed)
+    }
+
+    private func options() -> ConvertOptions {
+        var options = ConvertOptions(inputs: inputs, output: output)
+        options.captions = captions
+        options.pairsByName = captionsByName
+        options.tokenizer = tokenizer
+        options.keepsFloat32 = keepsFloat32
+        options.images = images
+        options.rescalesCrops = rescaleCrops
+        options.textRows = textRows
+        options.optionalMembers = Set(optionalMembers)
+        options.onError = onError
+        options.allowsMissingCaptions = allowMissingCaptions
+        options.schemaShard = schemaShard
+        options.teachers = teachers.map(\.slice)
+        options.captioners = captioners.map(\.captioner)
+        options.sources = licences.map(\.source)
+        options.exchangeableViews = exchangeableViews ? .yes : .unknown
+        options.exchangeableCaptions = exchangeableCaptions ? .yes : .unknown
+        options.rowsPerGroup = rowsPerGroup
+        options.storage = storage.named
+        options.bf16Storage = storage.encoding
+        options.jobs = jobs
+        options.resumes = resume
+        options.verifies = verify
+        return options
+    }
+
+    private func show(_ report: ConvertReport, seconds: Double) throws {
+        let resumed = report.resumedShardCount == 0 ? "" : " (\(report.resumedShardCount) were there)"
+        try Console.line(
+            "\(report.rowCount) rows in \(report.shards.count) shards\(resumed), "
+                + "\(Console.bytes(report.inputByteCount)) read, \(Console.bytes(report.outputByteCount)) written, "
+                + "\(Console.decimal(seconds, 1)) s")
+        if report.verifiedRowCount > 0 {
+            try Console.line("\(report.verifiedRowCount) rows were read again, and are equal to the source bit for bit")
+        }
+        for cost in report.counts.precision {
+            try Console.line(
+                "bfloat16 cost \(cost.name): 1 - cosine \(cost.mean) on average, \(cost.largest) at most, of \(cost.count) embeddings"
+            )
+        }
+        for warning in report.warnings { Console.error("warning: \(warning)") }
+        for skipped in report.skipped.prefix(10) { Console.error("skipped \(skipped.what): \(skipped.why)") }
+        if report.skipped.count > 10 {
+            Console.error("... and \(report.skipped.count - 10) more, in \(output)/report.json")
+        }
+    }
+}
+
+extension ConvertCommand {
+    /// Runs `work`, which reads foreign files.
+    private static func reading<Result>(_ work: () throws(ShardError) -> Result) throws -> Result {
+        do throws(ShardError) { return try work() } catch {
+            // A tar, zip or pickle that is more than a data set needs is bad input, and no newer format of ours.
+            guard error.code == .unsupportedFeature else { throw error }
             try Console.flush()
             Console.error("drshard: \(error)")
             throw ExitCode(ExitStatus.damaged.rawValue)
         }
-        return try result.get()
     }
 }
 
@@ -165,65 +242,28 @@ struct TeacherArgument: ExpressibleByArgument {
     }
 }
 
+extension TextRows: ExpressibleByArgument {}
+
+struct CaptionerArgument: ExpressibleByArgument {
+    let captioner: ConvertOptions.NamedCaptioner
+
+    /// Keys of captions begin with `syn_text`; a name may hold an equals sign itself.
+    init?(argument: String) {
+        guard !argument.isEmpty else { return nil }
+        if argument.hasPrefix("syn_text"), let split = argument.firstIndex(of: "=") {
+            let name = String(argument[argument.index(after: split)...])
+            guard !name.isEmpty else { return nil }
+            captioner = .init(key: String(argument[..<split]), name: name)
+        } else {
+            captioner = .init(key: nil, name: argument)
+        }
+    }
+}
+
 struct LicenceArgument: ExpressibleByArgument {
     let source: Source
     init?(argument: String) {
         guard let split = argument.firstIndex(of: "="), split > argument.startIndex else { return nil }
         source = Source(name: String(argument[..<split]), licence: String(argument[argument.index(after: split)...]))
-    }
-}
-
-/// The report as JSON.
-struct ConvertOutput: Encodable {
-    struct Skipped: Encodable {
-        var what: String
-        var why: String
-    }
-    var shards: [String]
-    var rows: Int
-    var inputBytes: UInt64
-    var outputBytes: UInt64
-    var seconds: Double
-    var skipped: [Skipped]
-    var warnings: [String]
-    var unpairedCaptions: Int
-    var captionsMissing: Int
-    var rowsWithoutCaption: Int
-    var doubtfulTexts: [String: Int]
-    var overlongTexts: Int
-    var loneSurrogates: Int
-    var crops: Int
-    var cropsOutsideOriginal: Int
-    var cropsOutsideImage: Int
-    var images: Int
-    var resizedImages: Int
-
-    init(_ report: ConvertReport, seconds: Double) {
-        shards = report.shards
-        rows = report.rowCount
-        inputBytes = report.inputByteCount
-        outputBytes = report.outputByteCount
-        self.seconds = seconds
-        skipped = report.skipped.map { Skipped(what: $0.what, why: $0.why) }
-        warnings = report.warnings
-        unpairedCaptions = report.unpairedCaptions
-        captionsMissing = report.captionsMissing
-        rowsWithoutCaption = report.rowsWithoutCaption
-        doubtfulTexts = report.doubtfulTexts
-        overlongTexts = report.overlongTexts
-        loneSurrogates = report.loneSurrogates
-        crops = report.cropCount
-        cropsOutsideOriginal = report.cropsOutsideOriginal
-        cropsOutsideImage = report.cropsOutsideImage
-        images = report.imageCount
-        resizedImages = report.resizedImages
-    }
-
-    func write(to path: String) throws(ShardError) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        do { try encoder.encode(self).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw ShardError.io("cannot write the report: \(error.localizedDescription)").with(.init(path: path))
-        }
     }
 }

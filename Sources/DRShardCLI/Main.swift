@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CDRKernels
 internal import DRShardFormat
 
 #if canImport(Glibc)
@@ -29,6 +30,8 @@ enum Main {
         // A reader that closes its pipe ends the program by an error of `write`, not by a signal.
         signal(SIGPIPE, SIG_IGN)
         raiseDescriptorLimit()
+        // Buffers of a few 100 KB come and go with every sample.
+        cdr_keep_freed_memory()
         do {
             var command = try DRShardCommand.parseAsRoot()
             try command.run()

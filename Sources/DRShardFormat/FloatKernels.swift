@@ -73,4 +73,39 @@ public enum FloatKernels {
         // SAFETY: the kernel reads exactly the bytes of the buffer.
         return unsafe cdr_bf16_squared_norm(values.baseAddress, values.count / 2)
     }
+
+    /// What rounding a row of float32 to bfloat16 cost: 1 minus the cosine of both, in float64; 0 if one is all zeros.
+    ///
+    /// - Parameters:
+    ///   - f32: the bytes of the row, little-endian, at any alignment.
+    ///   - bf16: half as many.
+    public static func bf16Error(f32: Span<UInt8>, bf16: Span<UInt8>) -> Double {
+        precondition(
+            f32.count == 2 * bf16.count && bf16.count % 2 == 0, "rows of \(f32.count) and \(bf16.count) bytes")
+        // SAFETY: the kernel reads exactly the bytes of both buffers.
+        return unsafe f32.withUnsafeBufferPointer { a in
+            unsafe bf16.withUnsafeBufferPointer { b in
+                unsafe cdr_bf16_cosine_error(a.baseAddress, b.baseAddress, b.count / 2)
+            }
+        }
+    }
+
+    /// The place of the first value that is NaN or infinite, as an element; nil if there is none.
+    ///
+    /// - Parameters:
+    ///   - values: bytes of whole values, little-endian, at any alignment.
+    ///   - element: bf16, f16 or f32; for other types the answer is nil.
+    public static func firstNonFinite(_ values: Span<UInt8>, _ element: ElementType) -> Int? {
+        let count = values.count / element.byteCount
+        // SAFETY: the kernels read exactly `count` values.
+        let place = unsafe values.withUnsafeBufferPointer { buffer in
+            switch element {
+            case .bf16: unsafe cdr_find_non_finite_bf16(buffer.baseAddress, count)
+            case .f16: unsafe cdr_find_non_finite_f16(buffer.baseAddress, count)
+            case .f32: unsafe cdr_find_non_finite_f32(buffer.baseAddress, count)
+            default: count
+            }
+        }
+        return place == count ? nil : place
+    }
 }

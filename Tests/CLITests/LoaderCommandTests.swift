@@ -71,7 +71,7 @@ import Testing
             let shards = try sample(in: folder)
             let path = shards + "/00000001.drs"
             var bytes = try readFile(path)
-            for at in stride(from: bytes.count / 3, to: bytes.count / 3 + 200, by: 7) { bytes[at] ^= 0x55 }
+            for at in stride(from: bytes.count / 4, to: bytes.count / 4 + 200, by: 7) { bytes[at] ^= 0x55 }
             try writeFile(path, bytes)
             let list = folder + "/bad.txt"
             // What is damaged are images.

@@ -36,7 +36,7 @@ private func fails(_ suffix: String, _ text: String) throws -> ShardError {
 @Test func sampleIsDecoded() throws {
     let sample = try decode(try group())
     #expect(sample.uid == uid && sample.sha256 == "00" && sample.url == "http://x/y")
-    #expect(sample.syntheticCaptions == ["a \u{1F600}"])
+    #expect(sample.captionSets.map(\.texts) == [["a \u{1F600}"]])
     #expect(
         sample.augmentations.map(\.crop) == [
             .init(top: 1, left: 2, height: 3, width: 4), .init(top: 0, left: 0, height: 1, width: 1),

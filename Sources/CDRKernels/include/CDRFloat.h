@@ -60,4 +60,12 @@ double cdr_bf16_dot(const void *a, const void *b, size_t count);
 /// The sum of the squares: cdr_bf16_dot of the values with themselves.
 double cdr_bf16_squared_norm(const void *values, size_t count);
 
+/// The place of the first value that is NaN or infinite; `count` if there is none.
+size_t cdr_find_non_finite_bf16(const void *values, size_t count);
+size_t cdr_find_non_finite_f16(const void *values, size_t count);
+size_t cdr_find_non_finite_f32(const void *values, size_t count);
+
+/// 1 minus the cosine of a row of float32 and the same row in bfloat16, in float64; 0 if one is all zeros.
+double cdr_bf16_cosine_error(const void *exact, const void *rounded, size_t count);
+
 #endif

@@ -52,4 +52,8 @@ void cdr_sha256_end(cdr_sha256 *hash, uint8_t *digest);
 /// Chooses the plain compression function (1) or the fastest one (0) from now on; for tests.
 void cdr_sha256_force_plain(int plain);
 
+/// For programs whose buffers of up to 4 MiB come and go: the C library keeps up to 64 MiB of freed memory, where it
+/// would give it back to the system each time, and pay a page fault for every 4 KiB of it. Does nothing but with glibc.
+void cdr_keep_freed_memory(void);
+
 #endif

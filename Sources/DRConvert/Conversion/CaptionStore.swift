@@ -1,153 +1,111 @@
 internal import DRShard
 internal import DRShardFormat
 
-/// Real captions and images by uid, from a folder of tars.
+/// Real captions and images by uid, from tars or from a folder of loose files. Many threads may ask.
 ///
-/// The tar of the same name as the input's is looked at first; the others, in the order of their names, only when a
-/// uid is not in it. What is kept of a tar is an index of where its samples lie, made when it is first looked at; the
-/// samples themselves are read when they are asked for.
-final class CaptionStore {
-    struct Entry {
-        let tar: String
-        let caption: String?
-        let sha256: String?
-        let originalSize: ImageSize?
-        let imageSize: ImageSize?
-        /// The image's position in the tar, and its bytes.
-        let image: (position: UInt64, bytes: [UInt8])?
-        let loneSurrogateCount: Int
-    }
+/// The tar of the same name as the input's is looked at first, and counts; the others only when a uid is not in it. What
+/// is kept of a tar is an index of where its samples lie, made when it is first looked at; the samples themselves are
+/// read when they are asked for.
+final class CaptionStore: Sendable {
+    /// Entries of indexes that are kept, of all tars together: some 1 GB.
+    static let maximumEntryCount = 16 << 20
 
-    private let tars: [String]
+    private let containers: [CaptionContainer]
+    private let byName: [String: Int]
     private let onError: ConvertOptions.OnError
-    private var skipped: [ConvertReport.Skipped] = []
-    /// By the number of the tar.
-    private var indexes: [CaptionIndex?]
-    private var sources: [Int: FileSource] = [:]
-    /// The tar that belongs to the open input, and those that belong to inputs so far.
-    private var current: Int?
-    private var paired: Set<Int> = []
+    /// Whether only the tar with the input's name is looked at.
+    private let pairsByName: Bool
 
-    private static let maximumOpenSources = 16
+    private struct State {
+        var entryCount = 0
+        /// Whether all containers were asked for a uid: then no index is dropped.
+        var keepsAll = false
+        var skipped: [Int: [ConvertReport.Skipped]] = [:]
+    }
+    private let state = Guarded(State())
 
-    /// - Throws: `.io` if the folder has no tars.
-    init(folder: String, onError: ConvertOptions.OnError) throws(ShardError) {
+    /// - Throws: `.io` if there are neither tars nor loose captions in the folder.
+    init(folder: String, onError: ConvertOptions.OnError, pairsByName: Bool) throws(ShardError) {
         self.onError = onError
-        tars = try TarFolder.list(folder)
-        indexes = Array(repeating: nil, count: tars.count)
+        self.pairsByName = pairsByName
+        containers = try CaptionContainer.list(folder)
+        var byName: [String: Int] = [:]
+        for (number, container) in containers.enumerated() { byName[container.name] = number }
+        self.byName = byName
     }
 
-    /// Begins the tar that belongs to an input, if there is one.
-    func begin(input: String) throws(ShardError) {
-        let name = TarFolder.name(of: input)
-        current = tars.firstIndex { Schema.isSameName(TarFolder.name(of: $0), name) }
-        guard let current else { return }
-        paired.insert(current)
-        if indexes[current] == nil { try makeIndex(current) }
+    /// The container that belongs to an input, by name.
+    private func pair(of input: String) -> Int? { byName[TarFolder.name(of: input)] }
+
+    /// Begins an input: reads the index of the container that belongs to it, if there is one.
+    /// - Returns: the container's name, and the number of its samples.
+    func begin(input: String) throws(ShardError) -> (name: String, samples: Int)? {
+        guard let pair = pair(of: input) else { return nil }
+        let index = try index(pair)
+        return (containers[pair].name, index.count)
     }
 
-    /// The sample of a uid; nil if no tar has it.
-    /// - Throws: what reading the sample throws; under `.stop` also the first error of a tar that is indexed for it.
-    func entry(uid: UInt128) throws(ShardError) -> Entry? {
-        if let current, let entry = try entry(uid, in: current) { return entry }
-        for number in tars.indices where number != current {
-            if let entry = try entry(uid, in: number) { return entry }
+    /// Ends an input: drops its index if memory may become short.
+    func end(input: String) {
+        guard let pair = pair(of: input) else { return }
+        state.withLock { state in
+            guard !state.keepsAll, state.entryCount > Self.maximumEntryCount / 4 else { return }
+            state.entryCount -= containers[pair].dropIndex()
         }
-        return nil
     }
 
-    /// Uids of the open input's tar which nothing has asked for.
-    func unusedUIDs() -> [UInt128] {
-        guard let index = current.flatMap({ indexes[$0] }) else { return [] }
-        return index.entries.filter { !$0.isUsed }.map(\.uid)
+    /// What was left out of containers, in the order of their names. Call once, at the end.
+    func skipped() -> [ConvertReport.Skipped] {
+        state.withLock { state in state.skipped.sorted { $0.key < $1.key }.flatMap(\.value) }
     }
 
-    /// How many samples of all inputs' tars nothing has asked for, not even an input that another tar belongs to.
-    func unusedCount() -> Int {
-        paired.reduce(0) { count, number in count + (indexes[number]?.entries.count { !$0.isUsed } ?? 0) }
-    }
-
-    /// What was left out since the last call.
-    func takeSkipped() -> [ConvertReport.Skipped] {
-        defer { skipped = [] }
-        return skipped
-    }
-
-    private func entry(_ uid: UInt128, in number: Int) throws(ShardError) -> Entry? {
-        if indexes[number] == nil { try makeIndex(number) }
-        guard let index = indexes[number], let place = index.find(uid) else { return nil }
-        indexes[number]?.markUsed(place)
-        let found = index.entries[place]
-        let source = try source(of: number)
-        var members: [SampleGroup.Member] = []
-        for (suffix, position, byteCount) in found.members {
-            let bytes = try source.bytes(at: position, count: byteCount)
-            members.append(
-                .init(suffix: suffix, name: "\(uid.uidText).\(suffix)", bytes: bytes, dataPosition: position))
-        }
-        let sample = try CaptionSample(SampleGroup(key: uid.uidText, members: members, path: index.tar))
-        let image = members.first { CaptionSample.imageSuffixes.contains($0.suffix) }
-        return Entry(
-            tar: index.tar, caption: sample.caption, sha256: sample.sha256, originalSize: sample.originalSize,
-            imageSize: sample.imageSize, image: image.map { ($0.dataPosition, $0.bytes) },
-            loneSurrogateCount: sample.loneSurrogateCount)
-    }
-
-    private func source(of number: Int) throws(ShardError) -> FileSource {
-        if let source = sources[number] { return source }
-        if sources.count >= Self.maximumOpenSources { sources.removeAll() }
-        let source = try FileSource(path: tars[number])
-        sources[number] = source
-        return source
-    }
-
-    private func makeIndex(_ number: Int) throws(ShardError) {
-        let tar = tars[number]
-        var index = CaptionIndex(tar: tar)
-        try walk(tar, &index)
-        for uid in index.sort() {
-            let error = ShardError.schemaMismatch("uid \(uid.uidText) has two caption samples").with(.init(path: tar))
-            try skipOrThrow(error, what: "\(tar): caption sample \(uid.uidText)")
-        }
-        for case let other? in indexes {
-            let common = other.common(with: index)
-            guard let first = common.first else { continue }
-            let more = common.count == 1 ? "" : ", and so have \(common.count - 1) more"
-            let reason = "uid \(first.uidText) has a caption sample here and one in \(other.tar)\(more)"
-            try skipOrThrow(
-                ShardError.schemaMismatch(reason).with(.init(path: tar)),
-                what: "\(tar): \(common.count) caption samples")
-        }
-        indexes[number] = index
-    }
-
-    /// Appends all samples of a tar to its index. Reads headers alone.
-    private func walk(_ tar: String, _ index: inout CaptionIndex) throws(ShardError) {
-        let reader: SampleGroupReader
-        do throws(ShardError) {
-            reader = SampleGroupReader(try TarReader(path: tar, blockByteCount: 1 << 14), readsBytes: false)
-        } catch {
-            return try skipOrThrow(error, what: tar)
-        }
-        while true {
-            let group: SampleGroup
-            do throws(ShardError) {
-                guard let next = try reader.next() else { return }
-                group = next
-            } catch {
-                guard reader.canGoOn else { return try skipOrThrow(error, what: "the rest of \(tar)") }
-                try skipOrThrow(error, what: "\(tar): a caption sample")
+    /// The sample of a uid, and the name of its container; nil if there is none.
+    /// - Throws: what reading the sample throws; `.schemaMismatch` if several containers have it, none of which belongs
+    ///   to the input by name; under `.stop` also the first error of a container that is indexed for it.
+    func sample(uid: UInt128, input: String) throws(ShardError) -> (sample: CaptionSample, container: String)? {
+        let pair = pair(of: input)
+        if let pair, let sample = try sample(uid, in: pair) { return (sample, containers[pair].name) }
+        guard !pairsByName else { return nil }
+        state.withLock { $0.keepsAll = true }
+        var found: Int?
+        for number in containers.indices where number != pair {
+            guard try index(number).contains(uid) else { continue }
+            guard let other = found else {
+                found = number
                 continue
             }
-            do throws(ShardError) { index.append(try CaptionIndex.Entry(group)) } catch {
-                let placed = error.with(.init(path: tar, position: group.members.first?.dataPosition))
-                try skipOrThrow(placed, what: "\(tar): caption sample \(group.name)")
-            }
+            throw ShardError.schemaMismatch(
+                "uid \(uid.uidText) has a caption sample here and one in \(containers[other].path)"
+            ).with(.init(path: containers[number].path))
         }
+        guard let found, let sample = try sample(uid, in: found) else { return nil }
+        return (sample, containers[found].name)
     }
 
-    private func skipOrThrow(_ error: ShardError, what: String) throws(ShardError) {
-        guard onError == .skip else { throw error }
-        skipped.append(.init(what: what, why: error.description))
+    private func sample(_ uid: UInt128, in number: Int) throws(ShardError) -> CaptionSample? {
+        guard let group = try index(number).group(of: uid, in: containers[number]) else { return nil }
+        return try CaptionSample(group)
+    }
+
+    /// The index of a container, made by the first thread that needs it; others wait for it.
+    private func index(_ number: Int) throws(ShardError) -> any CaptionIndexing {
+        try containers[number].index { () throws(ShardError) in
+            var skipped: [ConvertReport.Skipped] = []
+            let index = try containers[number].makeIndex { error, what throws(ShardError) in
+                guard onError == .skip else { throw onError.advised(error) }
+                skipped.append(.init(what: what, why: error.description))
+            }
+            let total = state.withLock { state in
+                state.entryCount += index.count
+                if !skipped.isEmpty { state.skipped[number] = skipped }
+                return state.entryCount
+            }
+            guard total <= Self.maximumEntryCount else {
+                throw ShardError.limitExceeded(
+                    "a uid is not in the caption tar of its input's name, and \(total) samples are too many to search; name caption tars as the inputs they belong to, and give --captions-by-name"
+                ).with(.init(path: containers[number].path))
+            }
+            return index
+        }
     }
 }

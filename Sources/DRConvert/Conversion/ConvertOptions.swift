@@ -39,23 +39,48 @@ package struct ConvertOptions: Sendable {
         }
     }
 
-    /// Tars of the DataCompDR layout; each becomes a shard of its name.
+    /// What made the synthetic captions of one key.
+    package struct NamedCaptioner: Sendable, Equatable {
+        /// nil: of the only set of captions, or of `syn_text`.
+        package var key: String?
+        package var name: String
+        package init(key: String?, name: String) {
+            self.key = key
+            self.name = name
+        }
+    }
+
+    /// Tars of the DataCompDR layout, or folders, patterns or lists (`@FILE`) of them; each becomes a shard of its name.
     package var inputs: [String]
     package var output: String
     /// Tars with real captions and images; nil: none are joined.
     package var captions: String?
+    /// Whether a caption is only looked for in the container that has the input's name.
+    package var pairsByName = false
     /// CLIP's vocabulary file; nil: texts are stored, and no tokens.
     package var tokenizer: String?
     /// Whether float32 embeddings stay float32.
     package var keepsFloat32 = false
     package var images = Images.store
     package var onError = OnError.stop
+    /// Whether crop boxes are moved from pixels of the original to those of the image that is there.
+    package var rescalesCrops = false
+    /// Which rows of `text_emb` are what; nil: by the layout, or by rows that are equal in every sample.
+    package var textRows: TextRows?
+    /// Members that samples may lack: any of `json`, `url.txt`, `syn.json`, `paug.json`. Their cells are absent.
+    package var optionalMembers: Set<String> = []
+    /// Inputs that are converted at once, each by a thread that decodes and one that packs.
+    package var jobs = 1
+    /// Whether shards that are there from a conversion that was stopped are kept; what was half written starts anew.
+    package var resumes = false
+    /// Whether every shard is read again when it is complete, and compared with the source.
+    package var verifies = false
     /// Whether samples without a real caption become rows whose cells of it are absent; otherwise each is an error.
     package var allowsMissingCaptions = false
     /// A shard whose schema is taken; nil: one is made.
     package var schemaShard: String?
     package var teachers: [TeacherSlice] = []
-    package var captioner: String?
+    package var captioners: [NamedCaptioner] = []
     package var sources: [Source] = []
     /// Whether the views are independent draws: only who made them knows.
     package var exchangeableViews = Axis.Exchangeable.unknown
@@ -71,84 +96,21 @@ package struct ConvertOptions: Sendable {
         self.inputs = inputs
         self.output = output
     }
-}
 
-/// What a conversion did.
-package struct ConvertReport: Sendable, Equatable {
-    /// A sample or a tar that was left out, and why.
-    package struct Skipped: Sendable, Equatable {
-        package var what: String
-        package var why: String
-    }
-
-    package var shards: [String] = []
-    package var rowCount = 0
-    package var inputByteCount: UInt64 = 0
-    package var outputByteCount: UInt64 = 0
-    package var skipped: [Skipped] = []
-    /// Caption samples of a paired tar that have no sample.
-    package var unpairedCaptions = 0
-    /// Samples that have no real caption, kept or not.
-    package var captionsMissing = 0
-    /// Those of them that are kept: rows whose cells of the real caption are absent.
-    package var rowsWithoutCaption = 0
-    /// Texts whose ids may differ from open_clip's, since ftfy may repair them; by reason.
-    package var doubtfulTexts: [String: Int] = [:]
-    /// Texts that have more tokens than the tokenizer's context.
-    package var overlongTexts = 0
-    package var loneSurrogates = 0
-    /// Crop boxes that do not lie in the size that the original is said to have.
-    package var cropsOutsideOriginal = 0
-    /// Crop boxes that do not lie in the image that is there.
-    package var cropsOutsideImage = 0
-    /// Images whose size is not the original's.
-    package var resizedImages = 0
-    package var imageCount = 0
-    package var cropCount = 0
-    /// Sum over resized images of original width by width there.
-    package var resizeRatioSum = 0.0
-
-    package init() {}
-
-    /// What people should know, a sentence each.
-    package var warnings: [String] {
-        var lines: [String] = []
-        if cropsOutsideImage > 0 || resizedImages > 0 {
-            let ratio = (resizeRatioSum / Double(max(1, resizedImages)) * 100).rounded() / 100
-            lines.append(
-                "\(resizedImages) of \(imageCount) images do not have their original's size (on average the original is \(ratio) times as wide), "
-                    + "and \(cropsOutsideImage) of \(cropCount) crop boxes do not fit the images: the boxes are in pixels of the originals; "
-                    + "replaying them on these images would crop the wrong place")
+    /// The captioner of a key; nil if it is not known.
+    /// - Throws: `.invalidArgument` for a name whose key is none of the set's, or that could be of several.
+    func captioner(of key: String, among keys: [String]) throws(ShardError) -> String? {
+        for captioner in captioners {
+            if let given = captioner.key, !keys.contains(given) {
+                throw .invalidArgument(
+                    "--captioner \(given)=\(captioner.name): there are captions \(keys.joined(separator: ", "))")
+            }
+            if captioner.key == nil, keys.count > 1, !keys.contains("syn_text") {
+                throw .invalidArgument(
+                    "--captioner \(captioner.name): say of which captions, as KEY=NAME; there are \(keys.joined(separator: ", "))"
+                )
+            }
         }
-        if cropsOutsideOriginal > 0 {
-            lines.append(
-                "\(cropsOutsideOriginal) of \(cropCount) crop boxes do not lie in the original's own width and height")
-        }
-        if !doubtfulTexts.isEmpty {
-            let reasons = doubtfulTexts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(
-                separator: ", ")
-            lines.append(
-                "\(doubtfulTexts.values.reduce(0, +)) texts look like something that open_clip's ftfy would repair; their tokens may differ from open_clip's (\(reasons))"
-            )
-        }
-        if overlongTexts > 0 {
-            lines.append("\(overlongTexts) texts have more tokens than the context; all are stored, a loader cuts them")
-        }
-        if loneSurrogates > 0 { lines.append("\(loneSurrogates) lone surrogates in JSON became U+FFFD") }
-        if captionsMissing > rowsWithoutCaption {
-            lines.append(
-                "\(captionsMissing - rowsWithoutCaption) samples have no real caption and were left out; --allow-missing-captions keeps them"
-            )
-        }
-        if rowsWithoutCaption > 0 {
-            lines.append(
-                "\(rowsWithoutCaption) rows have no real caption; the cells are absent, and loading pairs fails at them"
-            )
-        }
-        if unpairedCaptions > 0 {
-            lines.append("\(unpairedCaptions) caption samples have no sample that they belong to")
-        }
-        if !skipped.isEmpty { lines.append("\(skipped.count) inputs were skipped; the report lists them") }
-        return lines
+        return captioners.first { ($0.key ?? (keys.count == 1 ? keys[0] : "syn_text")) == key }?.name
     }
 }

@@ -11,7 +11,7 @@ struct EmbeddingRows {
     init(_ array: ForeignArray, name: String, storedAs element: ElementType) throws(ShardError) {
         rowCount = array.shape[0]
         rowByteCount = array.shape[1] * element.byteCount
-        if let bad = EmbeddingRows.firstNonFinite(array) {
+        if let bad = array.bytes.withSpan({ FloatKernels.firstNonFinite($0, array.element) }) {
             throw .corrupt("\(name): row \(bad / array.shape[1]), dimension \(bad % array.shape[1]) is NaN or infinite")
         }
         bytes = array.element == .f32 && element == .bf16 ? EmbeddingRows.bfloat16(array.bytes) : array.bytes
@@ -43,19 +43,6 @@ struct EmbeddingRows {
                 ? fraction * 0x1p-24
                 : (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
         return bits >> 15 == 1 ? -size : size
-    }
-
-    /// The exponent's top byte decides: all bits set means NaN or infinity.
-    private static func firstNonFinite(_ array: ForeignArray) -> Int? {
-        let width = array.element.byteCount
-        let mask: UInt16 = array.element == .f16 ? 0x7C00 : 0x7F80
-        return array.bytes.withSpan { span in
-            for i in stride(from: width - 2, to: span.count, by: width)
-            where (UInt16(span[i]) | UInt16(span[i + 1]) << 8) & mask == mask {
-                return i / width
-            }
-            return nil
-        }
     }
 
     /// float32 to bfloat16, to nearest and ties to even; the values are finite.

@@ -1,157 +1,204 @@
 internal import DRShard
 internal import DRShardFormat
 
-/// Puts one sample, and what is joined to it, into the open row of a writer.
+/// Puts one row of a source into the cells of a sink. One for each thread.
 struct RowConverter {
     private let layout: SetLayout
     private let options: ConvertOptions
     private var encoder: CLIPTokenizer.Encoder?
+    /// What is measured of the precision that float32 lost: the teachers' parts, or all dimensions.
+    private let slices: [Range<Int>]
 
     init(layout: SetLayout, options: ConvertOptions, encoder: CLIPTokenizer.Encoder?) {
         self.layout = layout
         self.options = options
         self.encoder = encoder
+        let teachers = options.teachers.map { $0.first..<$0.first + $0.count }
+        slices = teachers.isEmpty ? [0..<layout.dims] : teachers
     }
 
-    /// Sets all cells of the row; the caller ends it. Counts what people should know in `report`.
-    /// - Throws: `.schemaMismatch` if the sample has not the set's shape, `.corrupt` for NaN and infinity.
-    mutating func set(
-        _ sample: DRSample, caption: CaptionStore.Entry?, in writer: ShardWriter, report: inout ConvertReport
-    ) throws(ShardError) {
-        try checkShape(sample)
-        let views = try EmbeddingRows(sample.imageEmbeddings, name: "image_emb", storedAs: layout.storedElement)
-        let texts = try EmbeddingRows(sample.textEmbeddings, name: "text_emb", storedAs: layout.storedElement)
+    /// Sets all cells of a row; the caller ends it. Counts what people should know in `counts`.
+    /// - Throws: `.schemaMismatch` if the row has not the set's shape, `.corrupt` for NaN and infinity.
+    mutating func set<Sink: RowSink>(_ row: SourceRow, in sink: Sink, counts: inout RowCounts) throws(ShardError) {
+        try checkShape(row)
+        var matrices: [EmbeddingRows] = []
+        for matrix in row.matrices {
+            matrices.append(try EmbeddingRows(matrix.array, name: matrix.name, storedAs: layout.storedElement))
+        }
+        if layout.inputElement == .f32 && layout.storedElement == .bf16 { measure(row, matrices, &counts) }
         let columns = layout.columns
-        try writer.set(try RowConverter.bytes(hex: sample.uid, count: 16, what: "uid"), column: columns.uid)
-        if let sha256 = sample.sha256 ?? caption?.sha256 {
-            try writer.set(try RowConverter.bytes(hex: sha256, count: 32, what: "sha256"), column: columns.sha256)
-        } else {
-            try writer.setMissing(column: columns.sha256)
+        try sink.set(try RowConverter.bytes(hex: row.uid, count: 16, what: "uid"), column: columns.uid)
+        let sha256 = try row.sha256.map { text throws(ShardError) in
+            try RowConverter.bytes(hex: text, count: 32, what: "sha256")
         }
-        if let url = sample.url {
-            try writer.set(url, column: columns.url)
-        } else {
-            try writer.setMissing(column: columns.url)
-        }
+        try setOptional(sha256, columns.sha256, "sha256", sink)
+        try setOptional(row.url.map { Array($0.utf8) }, columns.url, "url", sink)
+        let crops = try crops(of: row, &counts)
         for view in 0..<layout.viewCount {
-            try writer.set(try sample.augmentations[view].serialized(), column: columns.augmentation, variant: view)
-            let row = views[view]
-            try writer.set(row.span, column: columns.imageEmbedding, variant: view)
+            if let column = columns.augmentation {
+                if crops.isEmpty {
+                    try sink.setAbsent(column: column, variant: view)
+                } else {
+                    try sink.set(try crops[view].serialized(), column: column, variant: view)
+                }
+            }
+            let place = row.views[view]
+            try sink.set(matrices[place.matrix][place.row].span, column: columns.imageEmbedding, variant: view)
         }
-        let realRow = texts[0]
-        try writer.set(realRow.span, column: columns.realEmbedding)
-        for i in 0..<layout.captionCount {
-            let row = texts[1 + i]
-            try writer.set(row.span, column: columns.syntheticEmbedding, variant: i)
-            try setText(
-                sample.syntheticCaptions[i], text: columns.syntheticText, tokens: columns.syntheticTokens, variant: i,
-                writer, &report)
+        if let column = columns.realEmbedding, let place = row.realEmbedding {
+            try sink.set(matrices[place.matrix][place.row].span, column: column, variant: 0)
         }
-        report.loneSurrogates += sample.loneSurrogateCount
-        try setJoined(sample, caption, writer, &report)
+        for (set, own) in zip(columns.sets, row.captionSets) {
+            for i in 0..<set.count {
+                let place = own.embeddings[i]
+                try sink.set(matrices[place.matrix][place.row].span, column: set.embedding, variant: i)
+                try setText(own.texts[i], text: set.text, tokens: set.tokens, variant: i, sink, &counts)
+            }
+        }
+        counts.loneSurrogates += row.loneSurrogateCount
+        try setJoined(row, sink, &counts)
     }
 
-    private func checkShape(_ sample: DRSample) throws(ShardError) {
+    private func checkShape(_ row: SourceRow) throws(ShardError) {
         func expect(_ what: String, _ found: Int, _ expected: Int) throws(ShardError) {
             guard found == expected else {
                 throw .schemaMismatch("\(what): \(found), where the set's first sample has \(expected)")
             }
         }
-        try expect("views", sample.imageEmbeddings.shape[0], layout.viewCount)
-        try expect("dims of image_emb", sample.imageEmbeddings.shape[1], layout.dims)
-        try expect("synthetic captions", sample.syntheticCaptions.count, layout.captionCount)
-        guard sample.imageEmbeddings.element == layout.inputElement else {
+        try expect("views", row.views.count, layout.viewCount)
+        try expect("dims of \(row.matrices[0].name)", row.dims, layout.dims)
+        guard row.element == layout.inputElement else {
             throw .schemaMismatch(
-                "embeddings of \(sample.imageEmbeddings.element), where the set's first sample has \(layout.inputElement)"
-            )
+                "embeddings of \(row.element), where the set's first sample has \(layout.inputElement)")
         }
-        let rows = sample.textEmbeddings.shape[0]
-        guard rows == 1 + layout.captionCount else {
+        try expect(
+            "embeddings of the real caption", row.realEmbedding == nil ? 0 : 1,
+            layout.columns.realEmbedding == nil ? 0 : 1)
+        let (sets, own) = (layout.columns.sets, row.captionSets.filter { !$0.texts.isEmpty })
+        guard sets.map(\.key) == own.map(\.key) else {
             throw .schemaMismatch(
-                "text_emb has \(rows) rows, where 1 real and \(layout.captionCount) synthetic captions make \(1 + layout.captionCount); "
-                    + "which row is which is not known")
+                "synthetic captions \(own.map(\.key)), where the set's first sample has \(sets.map(\.key))")
         }
+        for (set, own) in zip(sets, own) { try expect("synthetic captions", own.texts.count, set.count) }
     }
 
-    private mutating func setText(
-        _ text: String, text column: Int, tokens: Int?, variant: Int, _ writer: ShardWriter,
-        _ report: inout ConvertReport
+    private func setOptional<Sink: RowSink>(
+        _ value: [UInt8]?, _ column: Int?, _ name: String, _ sink: Sink
     ) throws(ShardError) {
-        try writer.set(text, column: column, variant: variant)
+        guard let column else {
+            guard value == nil else {
+                throw .schemaMismatch("it has a \(name), which the set's first samples have not")
+            }
+            return
+        }
+        if let value { try sink.set(value, column: column) } else { try sink.setAbsent(column: column, variant: 0) }
+    }
+
+    private mutating func setText<Sink: RowSink>(
+        _ text: String, text column: Int, tokens: Int?, variant: Int, _ sink: Sink, _ counts: inout RowCounts
+    ) throws(ShardError) {
+        try sink.set(text, column: column, variant: variant)
         guard let tokens, var encoder = encoder.take() else { return }
         let ids = encoder.encode(text)
         self.encoder = consume encoder
-        if let doubt = CLIPTokenizer.repairDoubt(of: text) { report.doubtfulTexts[doubt.rawValue, default: 0] += 1 }
+        if let doubt = CLIPTokenizer.repairDoubt(of: text) { counts.doubtfulTexts[doubt.rawValue, default: 0] += 1 }
         // The context holds a start and an end token too.
-        if ids.count > CLIPTokenizer.contextLength - 2 { report.overlongTexts += 1 }
+        if ids.count > CLIPTokenizer.contextLength - 2 { counts.overlongTexts += 1 }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(ids.count * 2)
         for id in ids {
             bytes.append(UInt8(truncatingIfNeeded: id))
             bytes.append(UInt8(truncatingIfNeeded: id >> 8))
         }
-        try writer.set(bytes, column: tokens, variant: variant)
+        try sink.set(bytes, column: tokens, variant: variant)
     }
 
-    private mutating func setJoined(
-        _ sample: DRSample, _ caption: CaptionStore.Entry?, _ writer: ShardWriter, _ report: inout ConvertReport
+    private mutating func setJoined<Sink: RowSink>(
+        _ row: SourceRow, _ sink: Sink, _ counts: inout RowCounts
     ) throws(ShardError) {
         let columns = layout.columns
-        guard let realText = columns.realText else { return }
-        report.loneSurrogates += caption?.loneSurrogateCount ?? 0
-        if let text = caption?.caption {
-            try setText(text, text: realText, tokens: columns.realTokens, variant: 0, writer, &report)
-        } else {
-            report.captionsMissing += 1
-            report.rowsWithoutCaption += 1
-            try writer.setMissing(column: realText)
-            if let tokens = columns.realTokens { try writer.setMissing(column: tokens) }
-        }
-        if let column = columns.originalSize {
-            if let size = caption?.originalSize {
-                var bytes: [UInt8] = []
-                bytes.append(u32: UInt32(size.width))
-                bytes.append(u32: UInt32(size.height))
-                try writer.set(bytes, column: column)
+        if let realText = columns.realText {
+            if let text = row.caption {
+                try setText(text, text: realText, tokens: columns.realTokens, variant: 0, sink, &counts)
             } else {
-                try writer.setMissing(column: column)
+                counts.captionsMissing += 1
+                counts.rowsWithoutCaption += 1
+                try sink.setAbsent(column: realText, variant: 0)
+                if let tokens = columns.realTokens { try sink.setAbsent(column: tokens, variant: 0) }
             }
+        } else if row.caption != nil {
+            throw .schemaMismatch("it has a real caption, which the set's first samples have not")
         }
-        if let column = columns.image { try setImage(column, caption, writer) }
-        countCrops(sample, caption, &report)
-    }
-
-    private func setImage(_ column: Int, _ caption: CaptionStore.Entry?, _ writer: ShardWriter) throws(ShardError) {
-        guard let caption, let place = caption.image else { return try writer.setMissing(column: column) }
+        var size: [UInt8]?
+        if let cropSize = options.rescalesCrops ? row.image?.size ?? row.originalSize : row.originalSize {
+            size = []
+            size?.append(u32: UInt32(cropSize.width))
+            size?.append(u32: UInt32(cropSize.height))
+        }
+        try setOptional(size, columns.originalSize, "size of the original", sink)
+        guard let column = columns.image else { return }
+        guard let image = row.image else {
+            counts.imagesMissing += 1
+            return try sink.setAbsent(column: column, variant: 0)
+        }
         if options.images == .locate {
-            let container = caption.tar.split(separator: "/").last.map(String.init) ?? caption.tar
-            let hash = Locator.Hash.crc32c(crc32c(place.bytes))
             let locator = Locator(
-                container: container, position: place.position, byteCount: UInt64(place.bytes.count), hash: hash)
-            try writer.set(try locator.serialized(), column: column)
+                container: image.container, position: image.position, byteCount: UInt64(image.bytes.count),
+                hash: .crc32c(crc32c(image.bytes)))
+            try sink.set(try locator.serialized(), column: column)
         } else {
-            try writer.set(place.bytes, column: column)
+            try sink.set(image.bytes, column: column)
         }
     }
 
-    /// Crop boxes are in pixels of the original: those that leave it, or the image that is there, would be replayed wrongly.
-    private func countCrops(_ sample: DRSample, _ caption: CaptionStore.Entry?, _ report: inout ConvertReport) {
-        guard let caption else { return }
-        if let image = caption.imageSize {
-            report.imageCount += 1
-            if let original = caption.originalSize, original != image {
-                report.resizedImages += 1
-                report.resizeRatioSum += Double(original.width) / Double(max(1, image.width))
+    // MARK: Crops
+
+    /// The row's augmentation records as they are stored. Crop boxes are in pixels of the original: those that leave it,
+    /// or the image that is there, would be replayed wrongly, and are counted.
+    private func crops(of row: SourceRow, _ counts: inout RowCounts) throws(ShardError) -> [Augmentation] {
+        if layout.columns.augmentation == nil, !row.augmentations.isEmpty {
+            throw .schemaMismatch("it has augmentation parameters, which the set's first samples have not")
+        }
+        if let image = row.image?.size {
+            counts.imageCount += 1
+            if let original = row.originalSize, original != image {
+                counts.resizedImages += 1
+                counts.resizeRatioSum += Double(original.width) / Double(max(1, image.width))
             }
         }
-        for record in sample.augmentations {
+        for record in row.augmentations {
             guard let box = record.crop else { continue }
-            report.cropCount += 1
-            func fits(_ size: ImageSize) -> Bool {
-                Int(box.top) + Int(box.height) <= size.height && Int(box.left) + Int(box.width) <= size.width
+            counts.cropCount += 1
+            if let size = row.originalSize, !size.contains(box) { counts.cropsOutsideOriginal += 1 }
+            if let size = row.image?.size, !size.contains(box) { counts.cropsOutsideImage += 1 }
+        }
+        guard options.rescalesCrops, let image = row.image?.size else { return row.augmentations }
+        guard let original = row.originalSize else {
+            throw .schemaMismatch("--rescale-crops needs original_width and original_height, which it has not")
+        }
+        guard original != image else { return row.augmentations }
+        counts.cropsRescaled += row.augmentations.count { $0.crop != nil }
+        return row.augmentations.map { $0.rescaled(from: original, to: image) }
+    }
+
+    // MARK: Precision
+
+    private func measure(_ row: SourceRow, _ matrices: [EmbeddingRows], _ counts: inout RowCounts) {
+        if counts.precision.isEmpty {
+            let names = options.teachers.isEmpty ? ["all dimensions"] : options.teachers.map(\.name)
+            counts.precision = names.map { PrecisionCost(name: $0) }
+        }
+        for (matrix, stored) in zip(row.matrices, matrices) {
+            for i in 0..<stored.rowCount {
+                let rowBytes = matrix.array.rowBytes(i)
+                let (from, to) = (rowBytes.span, stored[i].span)
+                for (slice, range) in slices.enumerated() where range.upperBound <= layout.dims {
+                    counts.precision[slice].add(
+                        FloatKernels.bf16Error(
+                            f32: from.extracting(range.lowerBound * 4..<range.upperBound * 4),
+                            bf16: to.extracting(range.lowerBound * 2..<range.upperBound * 2)))
+                }
             }
-            if let size = caption.originalSize, !fits(size) { report.cropsOutsideOriginal += 1 }
-            if let size = caption.imageSize, !fits(size) { report.cropsOutsideImage += 1 }
         }
     }
 
@@ -166,6 +213,7 @@ struct RowConverter {
         }
         let digits = Array(text.utf8)
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
         for i in stride(from: 0, to: digits.count - 1, by: 2) {
             guard let high = nibble(digits[i]), let low = nibble(digits[i + 1]) else { break }
             bytes.append(high << 4 | low)
@@ -174,5 +222,33 @@ struct RowConverter {
             throw .schemaMismatch("\(what) \"\(text.prefix(80))\" is not \(2 * count) lower-case hexadecimal digits")
         }
         return bytes
+    }
+}
+
+extension ImageSize {
+    /// Whether a crop box lies in an image of this size.
+    func contains(_ box: Augmentation.Box) -> Bool {
+        box.top >= 0 && box.left >= 0 && Int(box.top) + Int(box.height) <= height
+            && Int(box.left) + Int(box.width) <= width
+    }
+}
+
+extension Augmentation {
+    /// The record for an image that was resized after the crop was drawn: the edges of its box go to the nearest pixels,
+    /// at least one pixel apart.
+    func rescaled(from old: ImageSize, to new: ImageSize) -> Augmentation {
+        func side(_ first: Int32, _ length: Int32, _ from: Int, _ to: Int) -> (first: Int32, length: Int32) {
+            let scale = Double(to) / Double(from)
+            let start = min(max(0, (Double(first) * scale).rounded()), Double(to - 1))
+            let end = min(max(start + 1, ((Double(first) + Double(length)) * scale).rounded()), Double(to))
+            return (Int32(start), Int32(end - start))
+        }
+        return Augmentation(
+            items: items.map { item in
+                guard case .crop(let box) = item else { return item }
+                let (top, height) = side(box.top, box.height, old.height, new.height)
+                let (left, width) = side(box.left, box.width, old.width, new.width)
+                return .crop(Box(top: top, left: left, height: height, width: width))
+            })
     }
 }

@@ -11,7 +11,7 @@ extension SetLayout {
     static func schema(
         of path: String, fitting made: Schema, options: ConvertOptions
     ) throws(ShardError) -> (Schema, rowsPerGroup: Int) {
-        guard options.teachers.isEmpty, options.captioner == nil, options.sources.isEmpty,
+        guard options.teachers.isEmpty, options.captioners.isEmpty, options.sources.isEmpty,
             options.exchangeableViews == .unknown, options.exchangeableCaptions == .unknown
         else {
             throw .invalidArgument(

@@ -1,11 +1,28 @@
 internal import DRShardFormat
 
-/// The shape of a reinforced set, taken from its first samples, and the schema that follows from it.
+/// The shape of a reinforced set, taken from its first rows, and the schema that follows from it.
 ///
-/// Every later sample must have this shape: a set is one schema.
-struct SetLayout {
+/// Every later row must have this shape: a set is one schema.
+struct SetLayout: Sendable {
+    /// Synthetic captions of one captioner.
+    struct CaptionSet: Sendable {
+        var key: String
+        var count: Int
+        var text: Int
+        var tokens: Int?
+        var embedding: Int
+    }
+
+    /// Numbers of the columns.
+    struct Columns: Sendable {
+        var uid = 0, imageEmbedding = 0
+        var sha256: Int?, url: Int?, augmentation: Int?
+        var originalSize: Int?, image: Int?
+        var realText: Int?, realTokens: Int?, realEmbedding: Int?
+        var sets: [CaptionSet] = []
+    }
+
     let viewCount: Int
-    let captionCount: Int
     let dims: Int
     /// As the input has it, and as it is stored.
     let inputElement: ElementType
@@ -15,152 +32,155 @@ struct SetLayout {
     /// What the caller or the shard whose schema is taken says; nil: the writer chooses.
     let rowsPerGroup: Int?
 
-    /// Numbers of the columns.
-    struct Columns {
-        var uid = 0, sha256 = 0, url = 0, augmentation = 0, imageEmbedding = 0
-        var realText: Int?, realTokens: Int?, realEmbedding = 0
-        var syntheticText = 0, syntheticTokens: Int?, syntheticEmbedding = 0
-        var originalSize: Int?, image: Int?
-    }
-
-    /// Samples that are looked at for the shape, for magnitudes that are not the recipe's, and for whether embeddings are
+    /// Rows that are looked at for the shape, for magnitudes that are not the recipe's, and for whether embeddings are
     /// normalised: these two may make the schemas of separate runs differ, unless one takes the other's.
     static let probeCount = 256
 
-    init(options: ConvertOptions, tokenizer: Tokenizer?) throws(ShardError) {
-        guard let first = options.inputs.first else { throw .invalidArgument("there is nothing to convert") }
-        var samples: [DRSample] = []
-        var trouble: ShardError?
-        for input in options.inputs where samples.isEmpty {
-            samples = try SetLayout.probe(input, onError: options.onError, &trouble)
-        }
-        guard let sample = samples.first else {
-            throw trouble
-                ?? ShardError.schemaMismatch("there is no sample in it; is it a tar of reinforced samples?").with(
-                    .init(path: first))
-        }
-        viewCount = sample.imageEmbeddings.shape[0]
-        captionCount = sample.syntheticCaptions.count
-        dims = sample.imageEmbeddings.shape[1]
-        inputElement = sample.imageEmbeddings.element
+    /// - Parameter rows: the first rows of the set, at least one.
+    init(rows: [SourceRow], options: ConvertOptions, tokenizer: Tokenizer?) throws(ShardError) {
+        let first = rows[0]
+        viewCount = first.views.count
+        dims = first.dims
+        inputElement = first.element
         storedElement = inputElement == .f32 && !options.keepsFloat32 ? .bf16 : inputElement
-        let made: Schema
-        (made, columns) = try SetLayout.makeSchema(
-            options: options, samples: samples, element: storedElement, tokenizer: tokenizer)
+        var draft = SchemaDraft(rows: rows, options: options, element: storedElement, tokenizer: tokenizer)
+        let made = try draft.make()
+        columns = draft.columns
         if let path = options.schemaShard {
             (schema, rowsPerGroup) = try SetLayout.schema(of: path, fitting: made, options: options)
         } else {
             (schema, rowsPerGroup) = (made, options.rowsPerGroup)
         }
     }
+}
 
-    /// The first samples of a tar that can be read; `trouble` is the first error among all.
-    private static func probe(
-        _ path: String, onError: ConvertOptions.OnError, _ trouble: inout ShardError?
-    ) throws(ShardError) -> [DRSample] {
-        let decoder = try DRSampleDecoder()
-        var samples: [DRSample] = []
-        var reader: SampleGroupReader?
-        while samples.count < probeCount {
-            do throws(ShardError) {
-                let groups = if let reader { reader } else { SampleGroupReader(try TarReader(path: path)) }
-                reader = groups
-                guard let group = try groups.next() else { break }
-                do throws(ShardError) { samples.append(try decoder.decode(group)) } catch {
-                    if onError == .stop { throw error }
-                    trouble = trouble ?? error
-                }
-            } catch {
-                if onError == .stop { throw onError.advised(error) }
-                trouble = trouble ?? error
-                guard let reader, reader.canGoOn else { break }
-            }
-        }
-        return samples
+/// Puts a schema together from the first rows and what the caller says.
+private struct SchemaDraft {
+    let rows: [SourceRow]
+    let options: ConvertOptions
+    let element: ElementType
+    let tokenizer: Tokenizer?
+    var columns = SetLayout.Columns()
+    private var list: [Column] = []
+    private var axes: [Axis] = []
+    private var metadata = SchemaMetadata()
+
+    init(rows: [SourceRow], options: ConvertOptions, element: ElementType, tokenizer: Tokenizer?) {
+        self.rows = rows
+        self.options = options
+        self.element = element
+        self.tokenizer = tokenizer
     }
 
-    private static func makeSchema(
-        options: ConvertOptions, samples: [DRSample], element: ElementType, tokenizer: Tokenizer?
-    ) throws(ShardError) -> (Schema, Columns) {
-        var list = ColumnList()
-        var columns = Columns()
-        let sample = samples[0]
-        let embedding = ColumnType.tensor(element, dims: [sample.imageEmbeddings.shape[1]])
-        let tokenizerNumber = tokenizer == nil ? nil : 0
-        let hasCaptions = options.captions != nil
-        columns.uid = list.add("uid", .rowID, .tensor(.u8, dims: [16]))
-        columns.sha256 = list.add("sha256", .imageHash, .tensor(.u8, dims: [32]))
-        columns.url = list.add("url", .url, .utf8)
-        if hasCaptions {
-            columns.originalSize = list.add("original_size", .imageSize, .tensor(.u32, dims: [2]))
-            switch options.images {
-            case .store: columns.image = list.add("image", .image, .binary)
-            case .locate: columns.image = list.add("image", .image, .locator)
-            case .none: break
+    mutating func make() throws(ShardError) -> Schema {
+        let isJoined = options.captions != nil
+        let hasImages = (isJoined || rows.contains { $0.image != nil }) && options.images != .none
+        columns.uid = add("uid", .rowID, .tensor(.u8, dims: [16]))
+        if isJoined || rows.contains(where: { $0.sha256 != nil }) {
+            columns.sha256 = add("sha256", .imageHash, .tensor(.u8, dims: [32]))
+        }
+        if rows.contains(where: { $0.url != nil }) { columns.url = add("url", .url, .utf8) }
+        if isJoined || rows.contains(where: { $0.originalSize != nil }) {
+            columns.originalSize = add("original_size", .imageSize, .tensor(.u32, dims: [2]))
+        }
+        if hasImages { columns.image = add("image", .image, options.images == .locate ? .locator : .binary) }
+        addViews()
+        addRealCaption(isJoined || rows.contains { $0.caption != nil })
+        for set in rows[0].captionSets { try addSet(set) }
+        addTeachers()
+        if let tokenizer { metadata.tokenizers = [tokenizer] }
+        if columns.augmentation != nil {
+            metadata.operations = RandAugment.table(of: rows.lazy.flatMap(\.augmentations))
+        }
+        metadata.sources = options.sources
+        if options.rescalesCrops {
+            metadata.provenance.append(
+                Note(
+                    key: "crops",
+                    value: "moved from pixels of the original to those of the stored image, whose size is original_size"
+                ))
+        }
+        return try Schema(axes: axes, columns: list, metadata: metadata)
+    }
+
+    private mutating func add(
+        _ name: String, _ role: Role, _ type: ColumnType, axis: Int? = nil, tokenizer: Int? = nil
+    ) -> Int {
+        list.append(Column(name: name, role: role, type: type, axis: axis, tokenizer: tokenizer))
+        return list.count - 1
+    }
+
+    private var embedding: ColumnType { .tensor(element, dims: [rows[0].dims]) }
+
+    private mutating func addViews() {
+        if rows.contains(where: { !$0.augmentations.isEmpty }) {
+            columns.augmentation = add("augmentation", .augmentation, .operations, axis: 0)
+        }
+        columns.imageEmbedding = add("image_emb", .imageEmbedding, embedding, axis: 0)
+        axes.append(
+            Axis(
+                name: "view", kind: .view, count: rows[0].views.count, exchangeable: options.exchangeableViews,
+                definingColumn: columns.augmentation))
+    }
+
+    private mutating func addRealCaption(_ hasText: Bool) {
+        guard hasText || rows[0].realEmbedding != nil else { return }
+        if hasText {
+            columns.realText = add("text", .text, .utf8, axis: 1)
+            if tokenizer != nil {
+                columns.realTokens = add("tokens", .tokens, .ragged(.u16), axis: 1, tokenizer: 0)
             }
         }
-        columns.augmentation = list.add("augmentation", .augmentation, .operations, axis: 0)
-        columns.imageEmbedding = list.add("image_emb", .imageEmbedding, embedding, axis: 0)
-        if hasCaptions {
-            columns.realText = list.add("text", .text, .utf8, axis: 1)
-            if let tokenizerNumber {
-                columns.realTokens = list.add("tokens", .tokens, .ragged(.u16), axis: 1, tokenizer: tokenizerNumber)
-            }
+        if rows[0].realEmbedding != nil {
+            columns.realEmbedding = add("text_emb", .textEmbedding, embedding, axis: 1)
         }
-        columns.realEmbedding = list.add("text_emb", .textEmbedding, embedding, axis: 1)
-        columns.syntheticText = list.add("syn_text", .text, .utf8, axis: 2)
-        if let tokenizerNumber {
-            columns.syntheticTokens = list.add(
-                "syn_tokens", .tokens, .ragged(.u16), axis: 2, tokenizer: tokenizerNumber)
+        axes.append(
+            Axis(name: "real", kind: .realCaption, count: 1, exchangeable: .no, definingColumn: columns.realText))
+    }
+
+    /// `syn_text` is the axis "synthetic"; `syn_text_X` is "synthetic_X".
+    private mutating func addSet(_ set: SourceRow.CaptionSet) throws(ShardError) {
+        guard !set.texts.isEmpty else { return }
+        let suffix = String(set.key.dropFirst("syn_text".count))
+        let axis = axes.count
+        let text = add("syn_text" + suffix, .text, .utf8, axis: axis)
+        var tokens: Int?
+        if tokenizer != nil {
+            tokens = add("syn_tokens" + suffix, .tokens, .ragged(.u16), axis: axis, tokenizer: 0)
         }
-        columns.syntheticEmbedding = list.add("syn_text_emb", .textEmbedding, embedding, axis: 2)
-        let axes = [
+        let embedding = add("syn_text" + suffix + "_emb", .textEmbedding, embedding, axis: axis)
+        columns.sets.append(
+            .init(key: set.key, count: set.texts.count, text: text, tokens: tokens, embedding: embedding))
+        let captioner = try options.captioner(of: set.key, among: rows[0].captionSets.map(\.key))
+        axes.append(
             Axis(
-                name: "view", kind: .view, count: sample.imageEmbeddings.shape[0],
-                exchangeable: options.exchangeableViews, definingColumn: columns.augmentation),
-            Axis(name: "real", kind: .realCaption, count: 1, exchangeable: .no, definingColumn: columns.realText),
-            Axis(
-                name: "synthetic", kind: .syntheticCaption, count: sample.syntheticCaptions.count,
-                exchangeable: options.exchangeableCaptions, source: options.captioner,
-                definingColumn: columns.syntheticText),
-        ]
-        var metadata = SchemaMetadata()
-        let slices = [columns.imageEmbedding, columns.realEmbedding, columns.syntheticEmbedding]
+                name: "synthetic" + suffix, kind: .syntheticCaption, count: set.texts.count,
+                exchangeable: options.exchangeableCaptions, source: captioner, definingColumn: text))
+        if let captioner { metadata.captioners.append(Captioner(name: captioner, axis: axis)) }
+    }
+
+    private mutating func addTeachers() {
+        let slices =
+            [columns.imageEmbedding] + [columns.realEmbedding].compactMap { $0 } + columns.sets.map(\.embedding)
         metadata.teachers = options.teachers.map { teacher in
             Teacher(
-                name: teacher.name, normalised: isNormalised(samples, teacher), logitScale: teacher.logitScale,
+                name: teacher.name, normalised: isNormalised(teacher), logitScale: teacher.logitScale,
                 slices: slices.map { .init(column: $0, first: teacher.first, count: teacher.count) })
         }
-        if let captioner = options.captioner { metadata.captioners = [Captioner(name: captioner, axis: 2)] }
-        if let tokenizer { metadata.tokenizers = [tokenizer] }
-        metadata.operations = RandAugment.table(of: samples)
-        metadata.sources = options.sources
-        return (try Schema(axes: axes, columns: list.columns, metadata: metadata), columns)
     }
 
-    private struct ColumnList {
-        var columns: [Column] = []
-        mutating func add(_ name: String, _ role: Role, _ type: ColumnType, axis: Int? = nil, tokenizer: Int? = nil)
-            -> Int
-        {
-            columns.append(Column(name: name, role: role, type: type, axis: axis, tokenizer: tokenizer))
-            return columns.count - 1
-        }
-    }
-
-    /// Whether a teacher's part of the first samples' image embeddings has norm 1, up to rounding.
-    private static func isNormalised(_ samples: [DRSample], _ teacher: ConvertOptions.TeacherSlice)
-        -> Teacher.Normalised
-    {
-        for sample in samples {
-            let array = sample.imageEmbeddings
-            let dims = array.shape[1]
-            guard teacher.first >= 0, teacher.count > 0, teacher.first <= dims, teacher.count <= dims - teacher.first
-            else { return .unknown }
-            for row in 0..<array.shape[0] {
+    /// Whether a teacher's part of the first rows' image embeddings has norm 1, up to rounding.
+    private func isNormalised(_ teacher: ConvertOptions.TeacherSlice) -> Teacher.Normalised {
+        for row in rows {
+            for view in row.views {
+                let array = row.matrices[view.matrix].array
+                let dims = array.shape[1]
+                guard teacher.first >= 0, teacher.count > 0, teacher.first <= dims,
+                    teacher.count <= dims - teacher.first
+                else { return .unknown }
                 var sum = 0.0
                 for i in teacher.first..<teacher.first + teacher.count {
-                    guard let value = EmbeddingRows.value(array, row * dims + i) else { return .unknown }
+                    guard let value = EmbeddingRows.value(array, view.row * dims + i) else { return .unknown }
                     sum += Double(value) * Double(value)
                 }
                 guard abs(sum - 1) < 0.02 else { return .no }

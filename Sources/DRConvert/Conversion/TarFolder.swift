@@ -4,10 +4,35 @@ internal import Foundation
 
 /// Lists of tars, in the order of the bytes of their names.
 package enum TarFolder {
-    /// The tars of a folder (names that end in `.tar`); of a file: itself.
+    /// Paths of tars: of a folder those in it and in folders below it (names that end in `.tar`, none that begins with
+    /// a dot), in the order of the bytes of their paths; of a file: itself.
     /// - Throws: `.io` if there are none.
     package static func list(_ path: String) throws(ShardError) -> [String] {
-        try FolderListing.files(path, suffix: ".tar")
+        guard isFolder(path) else { return try FolderListing.files(path, suffix: ".tar") }
+        let tars = tars(below: path)
+        guard !tars.isEmpty else {
+            throw ShardError.io("there is no file in it whose name ends in .tar").with(.init(path: path))
+        }
+        return tars
+    }
+
+    static func hasTars(_ folder: String) -> Bool { !tars(below: folder).isEmpty }
+
+    private static func tars(below folder: String) -> [String] {
+        guard let files = FileManager.default.enumerator(atPath: folder) else { return [] }
+        var found: [String] = []
+        for case let file as String in files
+        where file.hasSuffix(".tar") && !file.split(separator: "/").contains(where: { $0.hasPrefix(".") }) {
+            found.append(file)
+        }
+        return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { FolderListing.join(folder, $0) }
+    }
+
+    /// Whether a path, or where a link leads, is a folder.
+    static func isFolder(_ path: String) -> Bool {
+        let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        return (try? FileManager.default.attributesOfItem(atPath: resolved)[.type] as? FileAttributeType)
+            == .typeDirectory
     }
 
     /// A file's name without its folder and `.tar`.
@@ -25,12 +50,24 @@ package enum TarFolder {
         }
     }
 
+    /// The folder itself, or the nearest above it that is there.
+    static func existingFolder(of path: String) -> String {
+        var url = URL(fileURLWithPath: path)
+        while url.path != "/", !FileManager.default.fileExists(atPath: url.path) { url.deleteLastPathComponent() }
+        return url.path
+    }
+
     static func byteCount(_ path: String) -> UInt64 {
         let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64
         return size ?? 0
     }
 
-    static func readFile(_ path: String) throws(ShardError) -> [UInt8] {
+    /// - Throws: `.io`; `.limitExceeded` above `limit` bytes.
+    static func readFile(_ path: String, limit: Int = 1 << 30) throws(ShardError) -> [UInt8] {
+        guard byteCount(path) <= UInt64(limit) else {
+            throw ShardError.limitExceeded("\(byteCount(path)) bytes, at most \(limit) are read").with(
+                .init(path: path))
+        }
         do { return try [UInt8](Data(contentsOf: URL(fileURLWithPath: path))) } catch {
             throw ShardError.io("cannot read it: \(error.localizedDescription)").with(.init(path: path))
         }

@@ -7,33 +7,53 @@ package struct CaptionSample: Sendable {
     package var sha256: String?
     package var caption: String?
     package var originalSize: ImageSize?
-    /// The image file as it is, with its suffix; nil if the tar has none.
-    package var image: (suffix: String, bytes: [UInt8])?
-    /// Width and height in the image file's header.
-    package var imageSize: ImageSize?
+    /// The image file as it is; nil if the tar has none.
+    package var image: SourceRow.Image?
     package var loneSurrogateCount: Int
 
     package static let imageSuffixes = ["jpg", "jpeg", "png", "webp", "gif"]
 
-    /// Decodes one sample; everything but the uid may be missing.
+    /// Decodes one sample; everything may be missing.
     ///
-    /// - Throws: `.schemaMismatch` without `json`, without uid, for a uid that differs from the key, or for one that
+    /// - Throws: `.schemaMismatch` for json without uid, for a uid that differs from the key, or for one that
     ///   gives only one side of the original; `.corrupt` for damaged JSON or text that is not UTF-8.
     package init(_ group: SampleGroup) throws(ShardError) {
         var loneSurrogateCount = 0
-        let identity = try SampleIdentity(group, isOptional: false, &loneSurrogateCount)
+        let identity = try SampleIdentity(group, isOptional: true, &loneSurrogateCount)
         key = group.key
         uid = identity.uid
         sha256 = identity.sha256
         originalSize = identity.originalSize
         caption = nil
         if let member = group["txt"] { caption = try SampleText.decode(member, group) }
-        for suffix in Self.imageSuffixes where image == nil {
-            guard let member = group[suffix] else { continue }
-            image = (suffix, member.bytes)
-            imageSize = ImageSize(header: member.bytes[...])
-        }
+        image = Self.image(of: group)
         self.loneSurrogateCount = loneSurrogateCount
+    }
+
+    /// The uid of a sample: its name, or what its json says where the name is none, as downloaders number their files.
+    static func uid(of group: SampleGroup) throws(ShardError) -> UInt128 {
+        if let uid = try? UInt128(uid: group.name) { return uid }
+        guard let member = group["json"] else {
+            throw .schemaMismatch("sample \"\(group.key)\": its name is no uid, and it has no json that says it")
+        }
+        return try inMember(member, group) { () throws(ShardError) in
+            var count = 0
+            guard case .string(let uid) = try SampleText.json(member, &count)["uid"] else {
+                throw .schemaMismatch("there is no \"uid\", and the sample's name \"\(group.name)\" is none")
+            }
+            return try UInt128(uid: uid)
+        }
+    }
+
+    /// The image of a sample: its first member with one of the known suffixes.
+    static func image(of group: SampleGroup) -> SourceRow.Image? {
+        for suffix in imageSuffixes {
+            guard let member = group[suffix] else { continue }
+            return SourceRow.Image(
+                container: member.container ?? group.path.split(separator: "/").last.map(String.init) ?? group.path,
+                position: member.dataPosition, bytes: member.bytes, size: ImageSize(header: member.bytes[...]))
+        }
+        return nil
     }
 }
 

@@ -1,23 +1,38 @@
 package import DRShardFormat
 
-/// One sample of a DataCompDR tar, decoded. It has no image and no real caption; those are in a `CaptionSample`.
+/// One sample of a DataCompDR tar, decoded.
+///
+/// Published tars have no image and no real caption, which are in a `CaptionSample`; tars that were joined have them.
 package struct DRSample: Sendable {
     /// The name of its members up to the first dot.
     package var key: String
     package var uid: String
     package var sha256: String?
     package var url: String?
-    package var syntheticCaptions: [String]
+    package var caption: String?
+    package var image: SourceRow.Image?
+    package var originalSize: ImageSize?
+    /// By the keys of `syn.json`, in file order; none if it may be missing and is.
+    package var captionSets: [CaptionSet]
     /// One per row of `imageEmbeddings`; empty if `paug.json` may be missing and is.
     package var augmentations: [Augmentation]
     /// `[views, dims]`, in the file's own element type.
     package var imageEmbeddings: ForeignArray
-    /// `[captions, dims]`: the real caption first, then the synthetic ones.
+    /// `[captions, dims]`: the real caption first, then the synthetic ones of the set that has no array of its own.
     package var textEmbeddings: ForeignArray
     /// Arrays of the embedding file under any other name, in file order.
     package var otherArrays: [(name: String, array: ForeignArray)]
     /// See `JSONDocument`; summed over the sample's JSON members.
     package var loneSurrogateCount: Int
+
+    /// Synthetic captions of one captioner.
+    package struct CaptionSet: Sendable, Equatable {
+        /// `syn_text`, or `syn_text_` and the captioner's name.
+        package var key: String
+        package var texts: [String]
+        /// `[captions, dims]` of the array `<key>_emb`; nil: they are rows of `text_emb`.
+        package var embeddings: ForeignArray?
+    }
 }
 
 /// Decodes the samples of DataCompDR tars. Keep one per thread.
@@ -28,8 +43,6 @@ package final class DRSampleDecoder {
         package var optionalMembers: Set<String> = []
         /// Most bytes that an embedding file may decompress to.
         package var byteLimit = 256 << 20
-        /// The key of the captions in `syn.json`.
-        package var captionKey = "syn_text"
 
         package init() {}
     }
@@ -55,24 +68,29 @@ package final class DRSampleDecoder {
         if let member = try required("url.txt", group) {
             url = try SampleText.decode(member, group)
         }
-        var captions: [String] = []
+        let caption = if let member = group["txt"] { try SampleText.decode(member, group) } else { String?.none }
+        var sets: [DRSample.CaptionSet] = []
         if let member = try required("syn.json", group) {
-            captions = try inMember(member, group) { () throws(ShardError) in
-                try SampleText.strings(try SampleText.json(member, &loneSurrogateCount), options.captionKey)
+            sets = try inMember(member, group) { () throws(ShardError) in
+                try Self.captionSets(try SampleText.json(member, &loneSurrogateCount))
             }
         }
         var (arrays, source) = try embeddings(group)
         let sample: DRSample = try inMember(source, group) { () throws(ShardError) in
             let image = try Self.matrix("image_emb", &arrays)
-            let text = try Self.matrix("text_emb", &arrays)
-            guard image.element == text.element, image.shape[1] == text.shape[1] else {
-                throw .schemaMismatch(
-                    "image_emb is \(image.element) \(image.shape), "
-                        + "text_emb is \(text.element) \(text.shape)"
-                )
+            let text = try Self.matrix("text_emb", &arrays, like: image)
+            for i in sets.indices {
+                let name = sets[i].key + "_emb"
+                guard arrays.contains(where: { $0.name == name }) else { continue }
+                let own = try Self.matrix(name, &arrays, like: image)
+                guard own.shape[0] == sets[i].texts.count else {
+                    throw .schemaMismatch("\(name) has \(own.shape[0]) rows for \(sets[i].texts.count) captions")
+                }
+                sets[i].embeddings = own
             }
             return DRSample(
-                key: group.key, uid: identity.uid, sha256: identity.sha256, url: url, syntheticCaptions: captions,
+                key: group.key, uid: identity.uid, sha256: identity.sha256, url: url, caption: caption,
+                image: CaptionSample.image(of: group), originalSize: identity.originalSize, captionSets: sets,
                 augmentations: [], imageEmbeddings: image, textEmbeddings: text, otherArrays: arrays,
                 loneSurrogateCount: 0)
         }
@@ -132,9 +150,23 @@ package final class DRSampleDecoder {
         return arrays
     }
 
+    /// The lists under `syn_text` and `syn_text_<captioner>`.
+    private static func captionSets(_ document: JSONValue) throws(ShardError) -> [DRSample.CaptionSet] {
+        guard case .object(let members) = document else { return [] }
+        var sets: [DRSample.CaptionSet] = []
+        for member in members where member.key == "syn_text" || member.key.hasPrefix("syn_text_") {
+            // Of a key that is repeated the last value counts, once.
+            guard !sets.contains(where: { $0.key == member.key }) else { continue }
+            sets.append(.init(key: member.key, texts: try SampleText.strings(document, member.key), embeddings: nil))
+        }
+        guard !sets.isEmpty else { throw .schemaMismatch("there is no \"syn_text\"") }
+        return sets
+    }
+
     /// Takes a matrix of floating point numbers out of `arrays`.
+    /// - Parameter other: one whose element type and width it must have.
     private static func matrix(
-        _ name: String, _ arrays: inout [(name: String, array: ForeignArray)]
+        _ name: String, _ arrays: inout [(name: String, array: ForeignArray)], like other: ForeignArray? = nil
     ) throws(ShardError) -> ForeignArray {
         guard let index = arrays.firstIndex(where: { $0.name == name }) else {
             let names = arrays.map { "\"\($0.name)\"" }.joined(separator: ", ")
@@ -146,6 +178,10 @@ package final class DRSampleDecoder {
         }
         guard array.shape.count == 2, array.shape.allSatisfy({ $0 > 0 }) else {
             throw .schemaMismatch("\(name) has shape \(array.shape), expected [rows, dims] of at least 1")
+        }
+        if let other, array.element != other.element || array.shape[1] != other.shape[1] {
+            throw .schemaMismatch(
+                "image_emb is \(other.element) \(other.shape), \(name) is \(array.element) \(array.shape)")
         }
         return array
     }

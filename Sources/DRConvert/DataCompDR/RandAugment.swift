@@ -11,16 +11,14 @@ package enum RandAugment {
         ("Solarize", 178.5, false), ("AutoContrast", 0, false), ("Equalize", 0, false),
     ]
 
-    /// All operations, with the recipe's magnitudes and those that occur in these samples. For a set that follows the
-    /// recipe this is one table, whichever samples are looked at.
-    package static func table(of samples: [DRSample]) -> [OperationEntry] {
+    /// All operations, with the recipe's magnitudes and those that occur in these records. For a set that follows the
+    /// recipe this is one table, whichever records are looked at.
+    package static func table(of records: some Sequence<Augmentation>) -> [OperationEntry] {
         var magnitudes = recipe.map { Set($0.isSigned ? [-$0.magnitude, $0.magnitude] : [$0.magnitude]) }
-        for sample in samples {
-            for record in sample.augmentations {
-                for operation in record.operations
-                where Int(operation.operation) < recipe.count && !operation.magnitude.isNaN {
-                    magnitudes[Int(operation.operation)].insert(operation.magnitude)
-                }
+        for record in records {
+            for operation in record.operations
+            where Int(operation.operation) < recipe.count && !operation.magnitude.isNaN {
+                magnitudes[Int(operation.operation)].insert(operation.magnitude)
             }
         }
         return recipe.indices.map {

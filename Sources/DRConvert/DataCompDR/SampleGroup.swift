@@ -6,19 +6,25 @@ package struct SampleGroup: Sendable {
         /// What follows the first dot of the file's name, in lower case: `json`, `syn.json`, `pth.gz`.
         package let suffix: String
         package let name: String
-        /// Empty if the reader was told to read headers alone.
+        /// Empty if the reader was told not to read them.
         package let bytes: [UInt8]
         package let byteCount: Int
-        /// Position of the first byte in the tar file.
+        /// Position of the first byte in the container.
         package let dataPosition: UInt64
+        /// The file that it lies in, if that is not the sample's.
+        package let container: String?
 
         /// - Parameter byteCount: nil: that of `bytes`.
-        package init(suffix: String, name: String, bytes: [UInt8], dataPosition: UInt64, byteCount: Int? = nil) {
+        package init(
+            suffix: String, name: String, bytes: [UInt8], dataPosition: UInt64, byteCount: Int? = nil,
+            container: String? = nil
+        ) {
             self.suffix = suffix
             self.name = name
             self.bytes = bytes
             self.byteCount = byteCount ?? bytes.count
             self.dataPosition = dataPosition
+            self.container = container
         }
     }
 
@@ -65,14 +71,14 @@ package final class SampleGroupReader {
     package private(set) var canGoOn = false
 
     private let tar: TarReader
-    private let readsBytes: Bool
+    private let isWanted: (_ suffix: String) -> Bool
     private var seen: Set<String> = []
     private var pending: (key: String, suffix: String, member: TarMember)?
 
-    /// - Parameter readsBytes: false: members have names, positions and byte counts alone.
-    package init(_ tar: TarReader, readsBytes: Bool = true) {
+    /// - Parameter isWanted: whether members of a suffix are read; others have names, positions and byte counts alone.
+    package init(_ tar: TarReader, isWanted: @escaping (_ suffix: String) -> Bool = { _ in true }) {
         self.tar = tar
-        self.readsBytes = readsBytes
+        self.isWanted = isWanted
     }
 
     /// The next sample; nil after the last one.
@@ -103,7 +109,7 @@ package final class SampleGroupReader {
                     ))
             }
             var bytes: [UInt8] = []
-            if readsBytes { try tar.readBytes(into: &bytes) }
+            if isWanted(suffix) { try tar.readBytes(into: &bytes) }
             members.append(
                 .init(
                     suffix: suffix, name: member.name, bytes: bytes, dataPosition: member.dataPosition,

@@ -14,6 +14,12 @@ package struct ForeignArray: Sendable, Equatable {
         self.bytes = bytes
     }
 
+    /// The bytes of a row of a matrix.
+    func rowBytes(_ row: Int) -> ArraySlice<UInt8> {
+        let byteCount = shape[1] * element.byteCount
+        return bytes[bytes.startIndex + row * byteCount..<bytes.startIndex + (row + 1) * byteCount]
+    }
+
     /// The byte count of an array; nil for a negative extent or a product beyond `Int`.
     static func byteCount(_ element: ElementType, _ shape: [Int]) -> Int? {
         var total = element.byteCount

@@ -1,10 +1,134 @@
 internal import DRShardFormat
 
-/// How a row group gets to the file. Spec: FORMAT.md sections 5.3 to 5.6.
-extension ShardWriter {
-    /// Writes the open row group: pages, indexes, group block.
-    func flush() throws(ShardError) {
+/// The rows of a row group that is not in the file yet.
+struct OpenGroup {
+    var planes: [[Plane]]
+    var rowCount = 0
+    /// Of values.
+    var byteCount = 0
+    var rowSetDigest = SequenceDigest()
+    /// Cells of each plane, and of the open row: asking the planes themselves would count references to their arrays.
+    private(set) var cellCounts: [Int]
+    private(set) var openCellCount = 0
+    /// Planes of the columns before each one.
+    private let planesBefore: [Int]
+
+    init(_ schema: Schema, rowsPerGroup: Int) {
+        var planeCount = 0
+        planesBefore = schema.columns.indices.map { column in
+            defer { planeCount += schema.variantCount(of: column) }
+            return planeCount
+        }
+        cellCounts = Array(repeating: 0, count: planeCount)
+        planes = schema.columns.indices.map { column in
+            Array(
+                repeating: Plane(type: schema.columns[column].type, maximumRowCount: rowsPerGroup),
+                count: schema.variantCount(of: column))
+        }
+    }
+
+    /// Whether the open row has this cell already.
+    func isSet(_ column: Int, _ variant: Int) -> Bool { cellCounts[planesBefore[column] + variant] > rowCount }
+
+    /// Whether the open row has all its cells.
+    var isRowComplete: Bool { openCellCount == cellCounts.count }
+
+    mutating func append(_ value: Span<UInt8>, _ column: Int, _ variant: Int) {
+        planes[column][variant].append(value)
+        added(value.count, column, variant)
+    }
+
+    mutating func append(missing state: CellState, byteCount: Int, _ column: Int, _ variant: Int) {
+        planes[column][variant].append(missing: state)
+        added(byteCount, column, variant)
+    }
+
+    private mutating func added(_ valueByteCount: Int, _ column: Int, _ variant: Int) {
+        byteCount += valueByteCount
+        cellCounts[planesBefore[column] + variant] += 1
+        openCellCount += 1
+    }
+
+    mutating func endRow() {
+        rowCount += 1
+        openCellCount = 0
+    }
+
+    /// Takes back the cells of the open row.
+    mutating func discardRow() {
+        for column in planes.indices {
+            for variant in planes[column].indices where isSet(column, variant) {
+                byteCount -= planes[column][variant].range(of: rowCount).count
+                planes[column][variant].removeLast()
+                cellCounts[planesBefore[column] + variant] -= 1
+            }
+        }
+        openCellCount = 0
+    }
+
+    /// Forgets the rows, and keeps the memory.
+    mutating func removeAll() {
+        for column in planes.indices {
+            for variant in planes[column].indices { planes[column][variant].removeAll() }
+        }
+        rowCount = 0
+        byteCount = 0
+        rowSetDigest = SequenceDigest()
+        cellCounts = Array(repeating: 0, count: cellCounts.count)
+        openCellCount = 0
+    }
+}
+
+/// Packs row groups into a file, front to back. One thread at a time. Spec: FORMAT.md sections 5.3 to 5.6.
+final class GroupPacker {
+    let sink: any ByteSink
+    let header: FileHeader
+    private let schema: Schema
+    private let options: WriterOptions
+    /// Of each column, from its first row group with a value on.
+    private var encoders: [UnitEncoder?]
+    private(set) var auxiliaries: [AuxiliaryEntry]
+    private(set) var groups: [GroupEntry]
+    private(set) var position: UInt64
+    private var planes: [[Plane]] = []
+    private var bufferedRows = 0
+
+    /// - Parameters:
+    ///   - groups: those that the file has already, and auxiliary pages.
+    ///   - position: where it ends.
+    init(
+        sink: any ByteSink, header: FileHeader, schema: Schema, options: WriterOptions, groups: [GroupEntry] = [],
+        auxiliaries: [AuxiliaryEntry] = [], position: UInt64
+    ) {
+        self.sink = sink
+        self.header = header
+        self.schema = schema
+        self.options = options
+        encoders = Array(repeating: nil, count: schema.columns.count)
+        self.auxiliaries = auxiliaries
+        self.groups = groups
+        self.position = position
+    }
+
+    func write(_ bytes: [UInt8]) throws(ShardError) {
+        try sink.write(bytes)
+        position += UInt64(bytes.count)
+    }
+
+    /// Writes a row group: pages, indexes, group block. Its memory comes back empty.
+    func pack(_ group: inout OpenGroup) throws(ShardError) {
+        swap(&planes, &group.planes)
+        bufferedRows = group.rowCount
+        defer {
+            swap(&planes, &group.planes)
+            group.removeAll()
+        }
+        try flush(rowSetDigest: group.rowSetDigest)
+    }
+
+    private func flush(rowSetDigest: SequenceDigest) throws(ShardError) {
         let start = position
+        let firstRow = groups.last.map { $0.firstRow + $0.rowCount } ?? 0
         var chunks: [(entry: ChunkEntry, index: ChunkIndex)] = []
         for column in planes.indices { try prepareEncoder(column: column) }
         for column in planes.indices {
@@ -28,7 +152,7 @@ extension ShardWriter {
             try write(bytes)
         }
         let entry = GroupEntry(
-            group: groups.count, rowCount: bufferedRows, firstRow: rowCount - bufferedRows, position: start,
+            group: groups.count, rowCount: bufferedRows, firstRow: firstRow, position: start,
             chunks: chunks.map(\.entry), rowSetDigest: rowSetDigest, columnDigests: planes.map(columnDigest))
         var block = BlockHeader(kind: .group, shardTag: header.shardTag)
         block.group = groups.count
@@ -38,12 +162,6 @@ extension ShardWriter {
         try write(BlockHeader.block(block, payload: payload))
         try sink.synchronize()
         groups.append(entry)
-        for column in planes.indices {
-            for variant in planes[column].indices { planes[column][variant].removeAll() }
-        }
-        rowSetDigest = SequenceDigest()
-        bufferedRows = 0
-        bufferedByteCount = 0
     }
 
     private func writeChunk(column: Int, variants: Range<Int>) throws(ShardError) -> (
@@ -100,7 +218,7 @@ extension ShardWriter {
         UnitEncoder(
             storage: options.storage(of: schema.columns[column], number: column), table: table,
             type: schema.columns[column].type,
-            variantCount: options.spans(schema, column: column) ? planes[column].count : 1,
+            variantCount: options.spans(schema, column: column) ? schema.variantCount(of: column) : 1,
             level: options.compressionLevel)
     }
 
@@ -155,5 +273,35 @@ extension ShardWriter {
         let table = try UnitTable(parsing: payload, kind: kind, type: schema.columns[entry.column].type)
         do throws(ShardError) { try table.check(for: storage.encoding) } catch { throw mismatch() }
         encoders[entry.column] = makeEncoder(column: entry.column, table: (table, number))
+    }
+}
+
+/// The packing of one row group on a thread of its own, while the next rows are set.
+// SAFETY: until it is joined, the thread alone uses the packer and the group; `finish` joins it first.
+final class PackingTask: @unchecked Sendable {
+    private let packer: GroupPacker
+    private var group: OpenGroup
+    private var failure: ShardError?
+    private var thread: WorkerThread?
+
+    init(_ packer: GroupPacker, _ group: consuming OpenGroup) {
+        self.packer = packer
+        self.group = group
+        thread = WorkerThread { [self] in work() }
+        // A system without threads to give packs here.
+        if thread == nil { work() }
+    }
+
+    private func work() {
+        do throws(ShardError) { try packer.pack(&group) } catch { failure = error }
+    }
+
+    /// Waits for the end.
+    /// - Returns: the memory of the group, empty.
+    func finish() throws(ShardError) -> OpenGroup {
+        thread?.join()
+        thread = nil
+        if let failure { throw failure }
+        return group
     }
 }

@@ -1,0 +1,68 @@
+internal import DRShard
+internal import DRShardFormat
+internal import Foundation
+
+/// A shard that a conversion which was stopped has finished.
+struct FinishedShard {
+    /// Ascending.
+    let uids: [UInt128]
+    let counts: RowCounts
+
+    /// Looks at the shard of an input.
+    /// - Returns: nil if there is none.
+    /// - Throws: `.schemaMismatch` if it is not what this conversion would make of this input; what opening it throws.
+    init?(path: String, input: ConversionInput, context: ConversionContext) throws(ShardError) {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let reader = try ShardReader(path: path)
+        let writerOptions = try context.writerOptions(of: input)
+        let expected = FinishedShard.notes(of: input, context.options)
+        let isSame =
+            reader.footer.schemaBytes == context.layout.schema.serialized()
+            && reader.header.shardTag == writerOptions.shardTag
+            && expected.allSatisfy { reader.footer.notes.contains($0) }
+        guard isSame, let counts = RowCounts(notes: reader.footer.notes) else {
+            throw ShardError.schemaMismatch(
+                "it was made of another input, or with other options; remove it, or choose another folder"
+            ).with(
+                .init(path: path))
+        }
+        self.counts = counts
+        let ids = try reader.cells(
+            column: reader.schema.rowIDColumn, (0..<reader.rowCount).map { CellAddress(row: $0) })
+        uids = stride(from: 0, to: ids.bytes.count, by: 16).map { at in
+            ids.bytes[at..<at + 16].reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
+        }.sorted()
+    }
+
+    /// What a shard says about where it came from: enough to know it again.
+    static func notes(of input: ConversionInput, _ options: ConvertOptions) -> [Note] {
+        var text =
+            "captions=\(options.captions != nil) images=\(options.images.rawValue) on_error=\(options.onError.rawValue)"
+        text += " missing_captions=\(options.allowsMissingCaptions) rescale=\(options.rescalesCrops)"
+        text += " by_name=\(options.pairsByName) text_rows=\(options.textRows?.text ?? "auto")"
+        text += " rows_per_group=\(options.rowsPerGroup.map(String.init) ?? "auto")"
+        text += " encoding=\(options.bf16Storage?.rawValue ?? "standard")"
+        for (column, storage) in options.storage.sorted(by: { $0.key < $1.key }) {
+            text += " \(column)=\(storage.rawValue)"
+        }
+        return [
+            Note(key: "source", value: input.path.split(separator: "/").last.map(String.init) ?? input.path),
+            Note(key: "source_bytes", value: String(input.byteCount)), Note(key: "options", value: text),
+        ]
+    }
+
+    /// Removes what a writer that was killed left of a shard: it is never trusted.
+    /// - Throws: `.io` if another process is writing it.
+    static func removeUnfinished(_ path: String) throws(ShardError) {
+        guard FileManager.default.fileExists(atPath: path + ".part") else { return }
+        try AtomicFile(resuming: path).discard()
+    }
+
+    /// Takes a shard its name, and keeps it for a look.
+    static func reject(_ path: String) throws(ShardError) {
+        do { try FileManager.default.moveItem(atPath: path, toPath: path + ".rejected") } catch {
+            throw ShardError.io("it is wrong, and cannot be renamed: \(error.localizedDescription)").with(
+                .init(path: path))
+        }
+    }
+}
