@@ -21,8 +21,8 @@ struct ExportArray {
 
     var rowByteCount: Int { rowShape.reduce(element.byteCount, *) }
 
-    /// Rows of a block of about 8 MiB.
-    var blockRowCount: Int { max(1, (8 << 20) / max(1, rowByteCount)) }
+    /// Rows of a block of at most about 8 MiB.
+    var blockRowCount: Int { min(1 << 16, max(1, (8 << 20) / max(1, rowByteCount))) }
 
     /// The bytes of some rows. What a missing cell has are zeros.
     func bytes(_ reader: ShardReader, rows: Range<Int>, _ losses: inout ExportLosses) throws(ShardError) -> [UInt8] {
@@ -36,10 +36,10 @@ struct ExportArray {
             let cells = try reader.cells(column: column, addresses)
             return conversion.map { Array($0.converted(cells.bytes[...])) } ?? cells.bytes
         case .states(let column):
-            let addresses = RowBlock.addresses(rows, variants: schema.variantCount(of: column))
-            var states = [UInt8](repeating: CellState.present.rawValue, count: addresses.count)
-            for cell in try reader.values(column: column, addresses).missing {
-                states[cell.index] = cell.state.rawValue
+            // From the pages' tables: values, which may be a thousand times as large, are not read for it.
+            var states: [UInt8] = []
+            for address in RowBlock.addresses(rows, variants: schema.variantCount(of: column)) {
+                states.append(try reader.state(column: column, address).rawValue)
             }
             return states
         case .tokens(let column, let shape):
