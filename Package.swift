@@ -87,7 +87,7 @@ let package = Package(
                 "DRLoader", "DRShard", "DRShardFormat", "TestSupport", .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: swiftSettings),
         .testTarget(
-            name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], exclude: ["Fixtures"],
+            name: "DRConvertTests", dependencies: ["DRConvert", "DRShard", "DRShardFormat"], exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
         .target(
             name: "FuzzBodies", dependencies: ["CDRKernels", "DRConvert", "DRShard", "DRShardFormat"],

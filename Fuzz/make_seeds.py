@@ -12,7 +12,10 @@ import zipfile
 
 LARGEST = 16384
 # The first byte of an input of FuzzForeign: numbers of ForeignBody.swift.
-KINDS = ["torch", "pickle", "zip", "npy", "gzip", "json", "tar", "image", "vocabulary", "merges", "text", "sample"]
+KINDS = [
+    "torch", "pickle", "zip", "npy", "gzip", "json", "tar", "image", "vocabulary", "merges", "text", "sample",
+    "safetensors", "npy rows",
+]
 
 
 def put(folder, data, kind=None):
@@ -31,6 +34,7 @@ def put_zip(folder, data):
                 put(folder, member, "pickle")
             if name.endswith(".npy"):
                 put(folder, member, "npy")
+                put(folder, member, "npy rows")
 
 
 def put_member(folder, name, data):
@@ -71,6 +75,10 @@ def main(sample, seeds):
                 data = members.get(suffix, b"").replace(key.encode(), b"k")
                 joined += struct.pack("<H", len(data)) + data
             put(foreign, joined, "sample")
+    for path in sample.glob("*/export/*.safetensors"):
+        put(foreign, path.read_bytes(), "safetensors")
+    for path in sample.glob("*/export/*/*.npy"):
+        put(foreign, path.read_bytes(), "npy rows")
     vocabulary = b"version\na b</w>\nt h\nth e</w>\nd o\ndo g</w>\n"
     put(foreign, vocabulary, "merges")
     put(foreign, gzip.compress(vocabulary, mtime=0), "vocabulary")

@@ -181,7 +181,8 @@ public final class AtomicFile: ByteSink {
         isDiscardable = false
     }
 
-    private static func synchronizeFolder(of path: String) throws(ShardError) {
+    /// Makes the name of a file in its folder outlast a crash, where the file system can.
+    package static func synchronizeFolder(of path: String) throws(ShardError) {
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw systemError("cannot open its folder", path: folder) }

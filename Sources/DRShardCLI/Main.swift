@@ -19,7 +19,8 @@ struct DRShardCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             SampleCommand.self, ConvertCommand.self, VerifyCommand.self, InspectCommand.self, SchemaCommand.self,
-            StatsCommand.self, RepackCommand.self, HeadCommand.self, DumpCommand.self, PlanCommand.self,
+            StatsCommand.self, RepackCommand.self, ExportCommand.self, HeadCommand.self, DumpCommand.self,
+            PlanCommand.self,
             LoadCommand.self, ExplainCommand.self,
         ])
 }

@@ -3,7 +3,7 @@ import Testing
 
 private let commands = [
     "sample", "convert", "verify", "inspect", "schema", "stats", "repack", "head", "dump", "plan",
-    "load", "explain",
+    "load", "explain", "export",
 ]
 
 @Suite struct UsageTests {

@@ -1,4 +1,5 @@
 internal import DRConvert
+internal import DRShard
 internal import DRShardFormat
 internal import Foundation
 
@@ -6,7 +7,7 @@ extension FuzzBodies {
     /// Takes the bytes behind the first as a file of another format; the first one says of which.
     public static func foreign(_ bytes: [UInt8]) {
         guard let kind = bytes.first else { return }
-        try? read(bytes[1...], as: Int(kind) % 12)
+        try? read(bytes[1...], as: Int(kind) % 14)
     }
 
     /// The numbers are those of `KINDS` in `Fuzz/make_seeds.py`.
@@ -23,6 +24,8 @@ extension FuzzBodies {
         case 8: try vocabulary(input)
         case 9: try merges(input)
         case 10: text(input)
+        case 12: try safetensors(input)
+        case 13: try npyRows(input)
         default: try sample(input)
         }
     }
@@ -53,6 +56,37 @@ extension FuzzBodies {
     }
 
     private static func npy(_ input: ArraySlice<UInt8>) throws(ShardError) { check([try NpyReader.read(input)]) }
+
+    /// Every tensor row by row: together as many bytes as its shape has.
+    private static func safetensors(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        let reader = try SafetensorsReader(MemorySource(Array(input)))
+        for tensor in reader.tensors {
+            let rowCount = tensor.shape.first ?? 1
+            let isEmpty = tensor.shape.contains(0)
+            precondition((isEmpty ? 0 : tensor.shape.reduce(tensor.element.byteCount, *)) == tensor.byteCount)
+            // Rows without bytes cost nothing, and there may be 2^63 of them.
+            let most = min(rowCount, 64)
+            var byteCount = 0
+            for row in 0..<most { byteCount += try reader.bytes(of: tensor, rows: row..<row + 1).count }
+            precondition(rowCount > most || byteCount == tensor.byteCount)
+            let all = try reader.bytes(of: tensor, rows: 0..<rowCount)
+            precondition(all.count == tensor.byteCount)
+        }
+    }
+
+    /// The same of an npy, and that it is read as the whole is.
+    private static func npyRows(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        let file = try NpyFile(MemorySource(Array(input)))
+        let whole = try NpyReader.read(input)
+        precondition(whole.shape == file.shape && whole.element == file.element)
+        let all = try file.bytes(rows: 0..<file.rowCount)
+        precondition(all.elementsEqual(whole.bytes))
+        for row in 0..<min(file.rowCount, 64) {
+            let start = whole.bytes.startIndex + row * file.rowByteCount
+            let bytes = try file.bytes(rows: row..<row + 1)
+            precondition(bytes.elementsEqual(whole.bytes[start..<start + file.rowByteCount]))
+        }
+    }
 
     private static func check(_ arrays: [ForeignArray]) {
         for array in arrays {

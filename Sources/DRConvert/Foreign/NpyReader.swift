@@ -5,12 +5,29 @@ package enum NpyReader {
     static let maximumHeaderByteCount = 65_536
     static let maximumRank = 32
 
+    /// What a header says.
+    struct Layout {
+        let element: ElementType
+        let shape: [Int]
+        /// Of the data: where it begins, and its size, which is the shape's.
+        let dataOffset: Int
+        let byteCount: Int
+    }
+
     /// Reads an array without copying its data.
     ///
     /// - Throws: `.truncated` if header or data are short; `.corrupt` for a header that NumPy does not write or bytes
     ///   after the data; `.unsupportedVersion`; `.unsupportedFeature` for big-endian, object, structured and other
     ///   types, and for column-major order of two axes or more; `.limitExceeded` for a header above 64 KiB.
     package static func read(_ bytes: ArraySlice<UInt8>) throws(ShardError) -> ForeignArray {
+        let layout = try layout(bytes)
+        let data = bytes[(bytes.startIndex + layout.dataOffset)...]
+        try check(layout, dataByteCount: UInt64(data.count))
+        return ForeignArray(element: layout.element, shape: layout.shape, bytes: data)
+    }
+
+    /// Reads the header at the start of `bytes`, whatever follows it.
+    static func layout(_ bytes: ArraySlice<UInt8>) throws(ShardError) -> Layout {
         let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
         guard bytes.has(magic) else {
             if magic.starts(with: bytes) { throw .truncated("npy of \(bytes.count) bytes, its magic has 6") }
@@ -27,7 +44,7 @@ package enum NpyReader {
             throw .limitExceeded("npy header of \(headerByteCount) bytes, at most \(maximumHeaderByteCount) are read")
         }
         let header = try bytes.part(8 + lengthByteCount, headerByteCount, "npy header")
-        var parser = NpyHeader(header)
+        var parser = NpyHeaderParser(header)
         try parser.parse()
         guard let descriptor = parser.descriptor, let shape = parser.shape, let isFortran = parser.isFortran else {
             throw .corrupt("npy header lacks one of descr, fortran_order, shape")
@@ -39,14 +56,20 @@ package enum NpyReader {
         guard let byteCount = ForeignArray.byteCount(element, shape) else {
             throw .corrupt("npy array of shape \(shape) has more bytes than a number can hold")
         }
-        let data = bytes[(header.endIndex)...]
-        guard data.count >= byteCount else {
-            throw .truncated("npy array of shape \(shape) needs \(byteCount) bytes of data, \(data.count) are there")
+        return Layout(
+            element: element, shape: shape, dataOffset: 8 + lengthByteCount + headerByteCount, byteCount: byteCount)
+    }
+
+    /// - Throws: `.truncated` if there is less data than the layout says, `.corrupt` if there is more.
+    static func check(_ layout: Layout, dataByteCount count: UInt64) throws(ShardError) {
+        guard count >= layout.byteCount else {
+            throw .truncated(
+                "npy array of shape \(layout.shape) needs \(layout.byteCount) bytes of data, \(count) are there")
         }
-        guard data.count == byteCount else {
-            throw .corrupt("\(data.count - byteCount) bytes after the data of an npy array of shape \(shape)")
+        guard count == layout.byteCount else {
+            throw .corrupt(
+                "\(count - UInt64(layout.byteCount)) bytes after the data of an npy array of shape \(layout.shape)")
         }
-        return ForeignArray(element: element, shape: shape, bytes: data)
     }
 
     private static let elementTypes: [String: ElementType] = [
@@ -71,7 +94,7 @@ package enum NpyReader {
 }
 
 /// The Python dictionary in an npy header: three keys, and nothing but strings, booleans and a tuple of whole numbers.
-private struct NpyHeader {
+private struct NpyHeaderParser {
     private let bytes: ArraySlice<UInt8>
     private var position: Int
     var descriptor: String?

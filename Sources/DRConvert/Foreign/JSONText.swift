@@ -10,12 +10,31 @@ enum JSONText {
             case 0x5C: result += "\\\\"
             case 0x0A: result += "\\n"
             case 0x20...0x7E: result.unicodeScalars.append(Unicode.Scalar(UInt8(unit)))
-            default:
-                let digits = String(unit, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result += escape(unit)
             }
         }
         return result + "\""
+    }
+
+    /// The same with other characters as they are (`ensure_ascii=False`), but for those that end a line somewhere: a
+    /// text of lines can be cut at any of them.
+    static func unicode(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x22: result += "\\\""
+            case 0x5C: result += "\\\\"
+            case 0x0A: result += "\\n"
+            case 0..<0x20, 0x7F, 0x85, 0x2028, 0x2029: result += escape(UInt16(scalar.value))
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    private static func escape(_ unit: UInt16) -> String {
+        let digits = String(unit, radix: 16)
+        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
     }
 
     static func array(_ elements: [String]) -> String { "[" + elements.joined(separator: ", ") + "]" }

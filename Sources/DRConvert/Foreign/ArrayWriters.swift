@@ -13,23 +13,36 @@ package enum NpzWriter {
 
     /// One array as `.npy`, version 1.0.
     package static func npy(_ array: ForeignArray) throws(ShardError) -> [UInt8] {
+        try NpyHeader.bytes(type: NpyHeader.type(of: array.element), shape: array.shape) + array.bytes
+    }
+}
+
+/// What stands before the numbers of an `.npy`, version 1.0.
+enum NpyHeader {
+    /// A pair of numbers, as DataComp packs uids.
+    static let pairOfU64 = "[('f0', '<u8'), ('f1', '<u8')]"
+
+    /// The type as it stands in a header, quotes included.
+    /// - Throws: `.invalidArgument` for bfloat16, which NumPy does not have.
+    static func type(of element: ElementType) throws(ShardError) -> String {
         let types: [ElementType: String] = [
             .u8: "|u1", .i8: "|i1", .u16: "<u2", .i16: "<i2", .u32: "<u4", .i32: "<i4",
             .u64: "<u8", .i64: "<i8", .f16: "<f2", .f32: "<f4", .f64: "<f8",
         ]
-        guard let type = types[array.element] else {
-            throw .invalidArgument("npy cannot hold \(array.element)")
-        }
-        let extents = array.shape.map(String.init).joined(separator: ", ") + (array.shape.count == 1 ? "," : "")
-        var header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(extents)), }"
+        guard let type = types[element] else { throw .invalidArgument("npy cannot hold \(element)") }
+        return "'\(type)'"
+    }
+
+    static func bytes(type: String, shape: [Int]) -> [UInt8] {
+        let extents = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
+        var header = "{'descr': \(type), 'fortran_order': False, 'shape': (\(extents)), }"
         // Room for a growing first axis, then blanks up to a multiple of 64, as NumPy does.
-        let growth = max(0, 21 - (array.shape.first.map { String($0).utf8.count } ?? 21))
+        let growth = max(0, 21 - (shape.first.map { String($0).utf8.count } ?? 21))
         header += String(repeating: " ", count: growth)
         header += String(repeating: " ", count: (64 - (11 + header.utf8.count) % 64) % 64) + "\n"
         var output = ByteWriter(bytes: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0])
         output.little(UInt16(header.utf8.count))
         output.text(header)
-        output.bytes += array.bytes
         return output.bytes
     }
 }
