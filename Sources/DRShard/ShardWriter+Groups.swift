@@ -54,7 +54,7 @@ extension ShardWriter {
             planes: chunk,
             place: .init(
                 shardTag: header.shardTag, group: groups.count, column: column, firstVariant: variants.lowerBound),
-            encoder: encoders[column] ?? plainEncoder(column: column))
+            encoder: encoders[column] ?? plainEncoder(column: column), pageByteCount: options.pageByteCount)
         var entries: [ChunkIndex.Entry] = []
         var stored: UInt64 = 0
         var block: [UInt8] = []

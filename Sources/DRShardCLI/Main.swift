@@ -20,6 +20,8 @@ struct DRShardCommand: ParsableCommand {
             SampleCommand.self, ConvertCommand.self, VerifyCommand.self, InspectCommand.self, SchemaCommand.self,
             StatsCommand.self, RepackCommand.self, HeadCommand.self, DumpCommand.self, PlanCommand.self,
             LoadCommand.self, ExplainCommand.self,
+            ConcatCommand.self,
+            SplitCommand.self,
         ])
 }
 

@@ -78,7 +78,7 @@ package struct Converter {
     private mutating func convert(_ input: String) throws(ShardError) {
         let name = TarFolder.name(of: input) + ".drs"
         let path = shardPath(of: input)
-        var writerOptions = WriterOptions(shardTag: Converter.tag(of: name))
+        var writerOptions = WriterOptions(shardTag: ShardTag.of(name: name))
         writerOptions.rowsPerGroup = layout.rowsPerGroup
         writerOptions.storage = try WriterOptions.storage(
             named: options.storage, bf16: options.bf16Storage, of: layout.schema)
@@ -215,10 +215,5 @@ package struct Converter {
         return Tokenizer(
             name: "CLIP byte-pair encoding", vocabularySHA256: SHA256.digest(file), vocabularySize: size,
             contextLength: UInt32(CLIPTokenizer.contextLength), start: size - 2, end: size - 1)
-    }
-
-    /// The same name gives the same tag; names of a set give different ones.
-    static func tag(of name: String) -> UInt64 {
-        SHA256.digest(Array(name.utf8)).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
