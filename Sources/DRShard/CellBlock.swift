@@ -1,5 +1,11 @@
 internal import DRShardFormat
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
 /// Values of a block of rows of one column, read into memory that is used again for the next block.
 struct CellBlock {
     /// Bytes of values that are held at once, of all columns of a row together.
@@ -34,6 +40,18 @@ struct CellBlock {
     func range(_ index: Int) -> Range<Int> {
         if let slotByteCount { return index * slotByteCount..<(index + 1) * slotByteCount }
         return ranges[index]
+    }
+
+    /// Whether the first `count` slots of two blocks of a tensor have equal bytes; false if a block has no slots.
+    static func haveSameBytes(_ a: CellBlock, _ b: CellBlock, count: Int) -> Bool {
+        guard let slot = a.slotByteCount, b.slotByteCount == slot else { return false }
+        // SAFETY: both arrays have the slots that were read into them.
+        return unsafe a.bytes.withUnsafeBytes { first in
+            unsafe b.bytes.withUnsafeBytes { second in
+                guard let first = first.baseAddress, let second = second.baseAddress else { return count * slot == 0 }
+                return unsafe memcmp(first, second, count * slot) == 0
+            }
+        }
     }
 
     /// The addresses of all cells of some rows, row by row.

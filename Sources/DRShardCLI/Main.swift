@@ -22,6 +22,7 @@ struct DRShardCommand: ParsableCommand {
             LoadCommand.self, ExplainCommand.self,
             ConcatCommand.self,
             SplitCommand.self,
+            DiffCommand.self,
         ])
 }
 
