@@ -67,9 +67,7 @@ public final class AtomicFile: ByteSink {
         try AtomicFile.checkAbsence(of: path)
         descriptor = unsafe open(partPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            if errno == EEXIST {
-                throw ShardError.io("an unfinished file is there; resume it or remove it").with(.init(path: partPath))
-            }
+            if errno == EEXIST { throw AtomicFile.unfinished(partPath) }
             throw systemError("cannot create it", path: partPath)
         }
         try lock()
@@ -97,6 +95,16 @@ public final class AtomicFile: ByteSink {
         guard unsafe unlink(partPath) == 0 || errno == ENOENT else {
             throw systemError("cannot remove it", path: partPath)
         }
+    }
+
+    private static func unfinished(_ partPath: String) -> ShardError {
+        ShardError.io("an unfinished file is there; resume it or remove it").with(.init(path: partPath))
+    }
+
+    /// - Throws: `.io` if there is a file of this name, or an unfinished one.
+    package static func checkRoom(for path: String) throws(ShardError) {
+        try checkAbsence(of: path)
+        guard !exists(path + ".part") else { throw unfinished(path + ".part") }
     }
 
     /// - Throws: `.io` if there is a file of this name.

@@ -27,8 +27,10 @@ struct CopiedRows: Sendable {
         for range in rows {
             for part in set.groupParts(of: range) {
                 guard part.isWhole else {
-                    pending.append(contentsOf: part.rows)
-                    if pending.count >= 1 << 16 { try flush() }
+                    for row in part.rows {
+                        pending.append(row)
+                        if pending.count == 1 << 16 { try flush() }
+                    }
                     continue
                 }
                 try flush()

@@ -2,46 +2,65 @@ internal import DRShardFormat
 
 /// Which row of B is compared with which row of A.
 struct RowMatch {
-    /// Of every row of A: its row of B; nil: the same number, as far as both have rows.
-    private let rows: [Int?]?
+    private enum Order {
+        /// By their place, but for those whose ids differ.
+        case places(except: Set<Int>)
+        /// Of every row of A: its row of B.
+        case ids([Int?])
+    }
+    private let order: Order
     private let commonCount: Int
     private(set) var result = DataSetComparison.Rows()
 
     /// Whether row `i` of A is compared with row `i` of B, for all that both have.
-    var isInOrder: Bool { rows == nil }
+    var isInOrder: Bool { if case .places(let others) = order { others.isEmpty } else { false } }
+
     /// Rows of A that are looked at; not all need have one in B.
-    var rowCount: Int { rows?.count ?? commonCount }
+    var rowCount: Int { if case .ids(let rows) = order { rows.count } else { commonCount } }
 
     /// The row of B that is compared with one of A; nil if there is none.
-    func row(of row: Int) -> Int? { rows.map { $0[row] } ?? row }
-
-    /// Matches rows by their place, or by their ids. Memory: by id, about 60 bytes a row.
-    init(_ a: DataSet, _ b: DataSet, _ options: DataSetComparison.Options) throws(ShardError) {
-        result.countA = a.rowCount
-        result.countB = b.rowCount
-        commonCount = min(a.rowCount, b.rowCount)
-        let ids = a.schema.rowIDColumn
-        let areSame =
-            a.rowCount == b.rowCount && a.rowSetDigest == b.rowSetDigest
-            && a.columnDigest(ids) == b.columnDigest(b.schema.rowIDColumn)
-        if areSame, !options.isFull {
-            rows = nil
-        } else {
-            rows =
-                options.matchesByID
-                ? try RowMatch.byID(a, b, limit: options.limit, &result)
-                : try RowMatch.inOrder(a, b, limit: options.limit, &result)
+    func row(of row: Int) -> Int? {
+        switch order {
+        case .places(let others): others.contains(row) ? nil : row
+        case .ids(let rows): rows[row]
         }
     }
 
-    /// - Returns: nil if all rows that both have have equal ids.
+    /// Matches rows by their place, or by their ids. Memory: by id, about 60 bytes a row; it grows as ids are read.
+    init(_ a: DataSet, _ b: DataSet, _ options: DataSetComparison.Options) throws(ShardError) {
+        let common = min(a.rowCount, b.rowCount)
+        commonCount = common
+        result.countA = a.rowCount
+        result.countB = b.rowCount
+        // The row-set digest of ids that were lost is still that of the ids; the column's is not.
+        let haveSameIDs =
+            a.rowCount == b.rowCount && a.rowSetDigest == b.rowSetDigest
+            && a.columnDigest(a.schema.rowIDColumn) == b.columnDigest(b.schema.rowIDColumn)
+        if haveSameIDs, !options.isFull {
+            order = .places(except: [])
+            return
+        }
+        if !options.matchesByID || haveSameIDs {
+            var inOrder = result
+            let others = try RowMatch.inOrder(a, b, limit: options.limit, &inOrder)
+            // Ids that stand in one order, and those that were lost at the same places, need no search.
+            if !options.matchesByID || inOrder.areEqual {
+                result = inOrder
+                order = .places(except: others)
+                return
+            }
+        }
+        order = .ids(try RowMatch.byID(a, b, limit: options.limit, &result))
+    }
+
+    /// - Returns: rows whose ids differ.
     private static func inOrder(
         _ a: DataSet, _ b: DataSet, limit: Int, _ result: inout DataSetComparison.Rows
-    ) throws(ShardError) -> [Int?]? {
+    ) throws(ShardError) -> Set<Int> {
         let common = min(a.rowCount, b.rowCount)
         result.onlyInA = a.rowCount - common
         result.onlyInB = b.rowCount - common
-        var rows: [Int?]?
+        var others: Set<Int> = []
         let step = 1 << 16
         for start in stride(from: 0, to: common, by: step) {
             let block = start..<min(start + step, common)
@@ -50,49 +69,43 @@ struct RowMatch {
             try a.forEachRowID(of: block) { row, id in
                 let other = theirs[row - start]
                 guard id != other else { return }
+                others.insert(row)
                 result.differingCount += 1
-                if result.differing.count < limit {
-                    result.differing.append(.init(row: row, a: id.map { hex($0 + []) }, b: other.map { hex($0 + []) }))
-                }
-                if rows == nil { rows = Array(0..<common) }
-                rows?[row] = nil
+                guard result.differing.count < limit else { return }
+                result.differing.append(.init(row: row, a: id.map { hex($0 + []) }, b: other.map { hex($0 + []) }))
             }
         }
-        return rows
+        return others
     }
 
     private static func byID(
         _ a: DataSet, _ b: DataSet, limit: Int, _ result: inout DataSetComparison.Rows
     ) throws(ShardError) -> [Int?] {
         var places: [RowKey: Int] = [:]
-        places.reserveCapacity(b.rowCount)
-        var isOpen = [Bool](repeating: true, count: b.rowCount)
+        var isOpen: [Bool] = []
         try b.forEachRowID { row, id in
+            isOpen.append(true)
             guard let id else { return }
             // Of several rows with one id the first counts.
             let key = RowKey(id)
             if places[key] == nil { places[key] = row }
         }
         var rows: [Int?] = []
-        rows.reserveCapacity(a.rowCount)
         try a.forEachRowID { row, id in
             if let id, let place = places[RowKey(id)], isOpen[place] {
                 isOpen[place] = false
                 rows.append(place)
-            } else {
-                rows.append(nil)
-                result.onlyInA += 1
-                if result.firstOnlyInA.count < limit {
-                    result.firstOnlyInA.append(.init(row: row, a: id.map { hex($0 + []) }, b: nil))
-                }
+                return
             }
+            rows.append(nil)
+            result.onlyInA += 1
+            guard result.firstOnlyInA.count < limit else { return }
+            result.firstOnlyInA.append(.init(row: row, a: id.map { hex($0 + []) }, b: nil))
         }
-        for row in isOpen.indices where isOpen[row] {
-            result.onlyInB += 1
-            guard result.firstOnlyInB.count < limit else { continue }
-            try b.forEachRowID(of: [row]) { row, id in
-                result.firstOnlyInB.append(.init(row: row, a: nil, b: id.map { hex($0 + []) }))
-            }
+        let left = isOpen.indices.filter { isOpen[$0] }
+        result.onlyInB = left.count
+        try b.forEachRowID(of: left.prefix(limit)) { row, id in
+            result.firstOnlyInB.append(.init(row: row, a: nil, b: id.map { hex($0 + []) }))
         }
         return rows
     }

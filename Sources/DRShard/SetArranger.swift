@@ -53,16 +53,21 @@ public enum SetArranger {
         return plans
     }
 
+    /// Each has a plan in memory.
+    private static let maximumShardCount = 1_000_000
+
     private static func ranges(of rowCount: Int, by division: Division) throws(ShardError) -> [Range<Int>] {
         switch division {
         case .rows(let count):
-            guard count >= 1, rowCount >= 1 else {
-                throw .invalidArgument("\(rowCount) rows are not divided into shards of \(count)")
+            guard count >= 1, rowCount >= 1, (rowCount - 1) / count < maximumShardCount else {
+                throw .invalidArgument(
+                    "\(rowCount) rows are not divided into shards of \(count); 1 to \(maximumShardCount) are made")
             }
             return stride(from: 0, to: rowCount, by: count).map { $0..<min($0 + count, rowCount) }
         case .shards(let count):
-            guard count >= 1, count <= rowCount else {
-                throw .invalidArgument("\(rowCount) rows are not divided into \(count) shards")
+            guard count >= 1, count <= min(rowCount, maximumShardCount) else {
+                throw .invalidArgument(
+                    "\(rowCount) rows are not divided into \(count) shards; 1 to \(maximumShardCount) are made")
             }
             let (least, rest) = rowCount.quotientAndRemainder(dividingBy: count)
             return (0..<count).map { i in

@@ -30,7 +30,7 @@ public enum ShardCopier {
         _ plans: [ShardPlan], jobs: Int = 1, resumes: Bool = false, progress: Progress? = nil
     ) throws(ShardError) -> [Written] {
         // Better now than after hours of work.
-        if !resumes { for plan in plans { try AtomicFile.checkAbsence(of: plan.path) } }
+        if !resumes { for plan in plans { try AtomicFile.checkRoom(for: plan.path) } }
         let total = plans.reduce(0) { $0 + $1.rowCount }
         let done = Guarded(0)
         let written = Guarded([Written?](repeating: nil, count: plans.count))
