@@ -58,30 +58,43 @@ private struct SchemaFacts {
 
     private(set) var lists: [List] = []
 
+    private let schema: Schema
+
     init(_ schema: Schema) {
-        let metadata = schema.metadata
-        func axis(_ number: Int?) -> String { number.map { quoted(schema.axes[$0].name) } ?? "none" }
-        func column(_ number: Int?) -> String { number.map { quoted(schema.columns[$0].name) } ?? "none" }
-        func text(_ text: String?) -> String { text.map { quoted($0) } ?? "none" }
-        add("axes", schema.axes) { value in
+        self.schema = schema
+        addTable()
+        addMakers(schema.metadata)
+        addMeaning(schema.metadata)
+    }
+
+    private func axis(_ number: Int?) -> String { number.map { quoted(schema.axes[$0].name) } ?? "none" }
+    private func column(_ number: Int?) -> String { number.map { quoted(schema.columns[$0].name) } ?? "none" }
+    private static func text(_ text: String?) -> String { text.map { quoted($0) } ?? "none" }
+
+    private mutating func addTable() {
+        let tokenizers = schema.metadata.tokenizers
+        add("axes", schema.axes) { facts, value in
             Subject(
                 name: "axis \(quoted(value.name))",
                 facts: [
                     ("kind", value.kind.name), ("number of variants", "\(value.count)"),
-                    ("exchangeable", "\(value.exchangeable)"), ("source", text(value.source)),
-                    ("defining column", column(value.definingColumn)),
+                    ("exchangeable", "\(value.exchangeable)"), ("source", Self.text(value.source)),
+                    ("defining column", facts.column(value.definingColumn)),
                 ])
         }
-        add("columns", schema.columns) { value in
+        add("columns", schema.columns) { facts, value in
             Subject(
                 name: "column \(quoted(value.name))",
                 facts: [
-                    ("role", value.role.name), ("type", SchemaFacts.type(value.type)), ("axis", axis(value.axis)),
-                    ("tokenizer", text(value.tokenizer.map { metadata.tokenizers[$0].name })),
+                    ("role", value.role.name), ("type", Self.type(value.type)), ("axis", facts.axis(value.axis)),
+                    ("tokenizer", Self.text(value.tokenizer.map { tokenizers[$0].name })),
                 ])
         }
-        add("teachers", metadata.teachers) { value in
-            let slices = value.slices.map { "\(column($0.column))[\($0.first)..<\($0.first + $0.count)]" }
+    }
+
+    private mutating func addMakers(_ metadata: SchemaMetadata) {
+        add("teachers", metadata.teachers) { facts, value in
+            let slices = value.slices.map { "\(facts.column($0.column))[\($0.first)..<\($0.first + $0.count)]" }
             return Subject(
                 name: "teacher \(quoted(value.name))",
                 facts: [
@@ -90,12 +103,12 @@ private struct SchemaFacts {
                     ("slices", slices.joined(separator: ", ")), ("weights", value.weightsSHA256.map(hex) ?? "none"),
                 ])
         }
-        add("captioners", metadata.captioners) { value in
+        add("captioners", metadata.captioners) { facts, value in
             Subject(
-                name: "captioner \(quoted(value.name)) of axis \(axis(value.axis))",
-                facts: [("settings", text(value.settings))])
+                name: "captioner \(quoted(value.name)) of axis \(facts.axis(value.axis))",
+                facts: [("settings", Self.text(value.settings))])
         }
-        add("tokenizers", metadata.tokenizers) { value in
+        add("tokenizers", metadata.tokenizers) { _, value in
             Subject(
                 name: "tokenizer \(quoted(value.name))",
                 facts: [
@@ -103,38 +116,37 @@ private struct SchemaFacts {
                     ("context length", "\(value.contextLength)"), ("start", "\(value.start)"), ("end", "\(value.end)"),
                 ])
         }
-        addMeaning(metadata)
-        let side = metadata.side.map { side in
-            let axes = side.axes.map { "\(axis($0.axis)) \($0.digest)" }.joined(separator: ", ")
-            return Subject(
-                name: "reference to a base shard",
-                facts: [
-                    ("row set", "\(side.rowSetDigest)"), ("number of rows", "\(side.rowCount)"), ("shared axes", axes),
-                ])
-        }
-        lists.append(List(what: "references", subjects: side.map { [$0] } ?? []))
     }
 
     private mutating func addMeaning(_ metadata: SchemaMetadata) {
-        add("operations", metadata.operations) { value in
+        add("operations", metadata.operations) { _, value in
             let magnitudes = value.magnitudes.map { "\($0) (\(hex($0.bitPattern)))" }.joined(separator: ", ")
             return Subject(
                 name: "operation \(value.operation)", facts: [("name", quoted(value.name)), ("magnitudes", magnitudes)])
         }
-        add("sources", metadata.sources) { value in
+        add("sources", metadata.sources) { _, value in
             Subject(
                 name: "source \(quoted(value.name))",
                 facts: [
                     ("licence", quoted(value.licence)), ("reference", value.reference.map { quoted($0) } ?? "none"),
                 ])
         }
-        add("provenance", metadata.provenance) { value in
+        add("provenance", metadata.provenance) { _, value in
             Subject(name: "provenance \(quoted(value.key))", facts: [("value", quoted(value.value))])
+        }
+        add("references", metadata.side.map { [$0] } ?? []) { facts, side in
+            let axes = side.axes.map { "\(facts.axis($0.axis)) \($0.digest)" }.joined(separator: ", ")
+            return Subject(
+                name: "reference to a base shard",
+                facts: [
+                    ("row set", "\(side.rowSetDigest)"), ("number of rows", "\(side.rowCount)"), ("shared axes", axes),
+                ])
         }
     }
 
-    private mutating func add<Value>(_ what: String, _ values: [Value], _ subject: (Value) -> Subject) {
-        lists.append(List(what: what, subjects: values.map(subject)))
+    private mutating func add<Value>(_ what: String, _ values: [Value], _ subject: (Self, Value) -> Subject) {
+        let facts = self
+        lists.append(List(what: what, subjects: values.map { subject(facts, $0) }))
     }
 
     private static func type(_ type: ColumnType) -> String {

@@ -116,9 +116,12 @@ public struct ShardPlan: Sendable {
             let storage = options.storage(of: selection.schema.columns[chunk.column], number: chunk.column)
             let kind = storage.encoding.auxiliaryKind?.rawValue
             let pages = try reader.pages(column: chunk.column, variant: chunk.firstVariant, group: 0)
-            for entry in pages.index.entries where entry.header.isEncoded {
-                let isSame = entry.header.encoding == storage.encoding && entry.header.codec == storage.codec
-                guard isSame else { return chunk.column }
+            for (number, entry) in pages.index.entries.enumerated() {
+                let page = entry.header
+                let isSame = page.encoding == storage.encoding && page.codec == storage.codec
+                guard isSame || !page.isEncoded else { return chunk.column }
+                let isLast = number == pages.index.entries.count - 1
+                guard fillsPage(page, pages.type, isLast: isLast) else { return chunk.column }
             }
             // A column with a value has its table from the first row group on.
             let tables = reader.footer.auxiliaries.filter { $0.column == chunk.column }.map(\.kind)
@@ -128,6 +131,16 @@ public struct ShardPlan: Sendable {
             }
         }
         return nil
+    }
+
+    /// Whether a page of a tensor was closed with the unit that filled it; of other types that does not show.
+    private func fillsPage(_ page: BlockHeader, _ type: ColumnType, isLast: Bool) -> Bool {
+        guard let cell = type.cellByteCount else { return true }
+        let rowByteCount = Double(cell) * Double(page.variantCount)
+        let last = (page.rowCount - 1) % max(1, page.rowsPerUnit) + 1
+        let isFull = Double(page.rowCount) * rowByteCount >= Double(options.pageByteCount)
+        let wasOpen = Double(page.rowCount - last) * rowByteCount < Double(options.pageByteCount)
+        return wasOpen && (isFull || isLast)
     }
 }
 

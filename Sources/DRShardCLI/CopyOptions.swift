@@ -12,7 +12,9 @@ struct CopyOptions: ParsableArguments {
     @Flag(
         help: ArgumentHelp(
             "Go on with a run that was killed: complete shards stay, if they are what this run makes.",
-            discussion: "An unfinished shard is made again from its start."))
+            discussion:
+                "An unfinished shard is made again from its start. With which level of zstd a shard was made does not show."
+        ))
     var resume = false
 
     @Flag(help: "Print the report as JSON.")
@@ -41,11 +43,20 @@ struct CopyOptions: ParsableArguments {
     }
 
     /// Makes the folder for new shards.
-    static func makeFolder(_ folder: String, source: String) throws(ShardError) {
+    /// - Parameter plans: if they are all that the folder is to hold: other shards there are an error then.
+    static func makeFolder(_ folder: String, source: String, only plans: [ShardPlan]? = nil) throws(ShardError) {
         guard !isSameFolder(folder, source) else {
             throw .invalidArgument("source and target are the same folder")
         }
         try TarFolder.makeFolder(folder)
+        guard let plans else { return }
+        // A folder without shards is what is hoped for.
+        let found = (try? FolderListing.files(folder, suffix: ".drs")) ?? []
+        if let other = Set(found).subtracting(plans.map(\.path)).min() {
+            throw ShardError.io("it is there, and this run makes no such shard; remove it or choose another folder")
+                .with(
+                    .init(path: other))
+        }
     }
 
     /// Warns of side shards beside a data set, which are not part of what is copied.

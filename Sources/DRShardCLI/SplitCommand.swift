@@ -56,7 +56,7 @@ struct SplitCommand: ParsableCommand {
         let division = rows.map { SetArranger.Division.rows($0) } ?? .shards(shards ?? 1)
         let plans = try SetArranger.split(set, into: output, by: division, rowsPerGroup: rowsPerGroup)
         CopyOptions.warnOfSideShards(source, "which do not fit the new shards")
-        try CopyOptions.makeFolder(output, source: source)
+        try CopyOptions.makeFolder(output, source: source, only: plans)
         let (written, seconds) = try copy.run(plans, label: "splitting")
         try SetArranger.check(written, are: set)
         let report = CopyReport(written, seconds: seconds)
@@ -70,7 +70,7 @@ struct SplitCommand: ParsableCommand {
         if let unmatched, !copy.resume { try AtomicFile.checkAbsence(of: unmatched) }
         CopyOptions.warnOfSideShards(
             source, "which still hold rows that are left out here, and do not fit the new shards")
-        try CopyOptions.makeFolder(output, source: source)
+        try CopyOptions.makeFolder(output, source: source, only: filtered.plans)
         let (written, seconds) = try copy.run(filtered.plans, label: "splitting")
         if let unmatched { try write(filtered.unmatched, to: unmatched) }
         var report = CopyReport(written, seconds: seconds)

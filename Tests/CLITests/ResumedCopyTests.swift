@@ -102,6 +102,7 @@ import Testing
             for (other, what) in [
                 (["--views", "1"], "schema"), (["--views", "2", "--encoding", "fast"], "way to store"),
                 (["--views", "2", "--encoding", "plain"], "way to store"),
+                (["--views", "2", "--page-bytes", "1"], "way to store"),
                 (["--views", "2", "--rows-per-group", "2"], "number of rows a row group"),
                 (["--views", "2", "--drop", "url"], "schema"),
             ] {
@@ -111,9 +112,12 @@ import Testing
             // Of the same name and schema, with other rows.
             let rows = try drshard("split", shards, folder + "/parts", "--rows", "4")
             try #require(rows.status == 0, "\(rows)")
-            let others = try drshard("split", shards, folder + "/parts", "--rows", "6", "--resume")
+            let others = try drshard("split", shards, folder + "/parts", "--rows", "3", "--resume")
             #expect(
                 others.status == 1 && others.error.contains("it is there, and not what this run makes"), "\(others)")
+            // A shard too many would be taken for a part of the set.
+            let fewer = try drshard("split", shards, folder + "/parts", "--rows", "6", "--resume")
+            #expect(fewer.status == 3 && fewer.error.contains("/parts/00000002.drs"), "\(fewer)")
             #expect(try readFile(target + "/00000000.drs") == bytes)
         }
     }
