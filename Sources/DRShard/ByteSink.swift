@@ -67,9 +67,7 @@ public final class AtomicFile: ByteSink {
         try AtomicFile.checkAbsence(of: path)
         descriptor = unsafe open(partPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            if errno == EEXIST {
-                throw ShardError.io("an unfinished file is there; resume it or remove it").with(.init(path: partPath))
-            }
+            if errno == EEXIST { throw AtomicFile.unfinished(partPath) }
             throw systemError("cannot create it", path: partPath)
         }
         try lock()
@@ -80,9 +78,38 @@ public final class AtomicFile: ByteSink {
         }
     }
 
+    /// Whether there is a file of this name.
+    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+    /// Removes the unfinished file of a writer that was killed, unread; nothing happens if there is none.
+    /// - Throws: `.io` if another writer has it, or it cannot be removed.
+    package static func removeUnfinished(_ path: String) throws(ShardError) {
+        let partPath = path + ".part"
+        let descriptor = unsafe open(partPath, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return }
+            throw systemError("cannot open it", path: partPath)
+        }
+        defer { close(descriptor) }
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { throw otherWriter(partPath) }
+        guard unsafe unlink(partPath) == 0 || errno == ENOENT else {
+            throw systemError("cannot remove it", path: partPath)
+        }
+    }
+
+    private static func unfinished(_ partPath: String) -> ShardError {
+        ShardError.io("an unfinished file is there; resume it or remove it").with(.init(path: partPath))
+    }
+
+    /// - Throws: `.io` if there is a file of this name, or an unfinished one.
+    package static func checkRoom(for path: String) throws(ShardError) {
+        try checkAbsence(of: path)
+        guard !exists(path + ".part") else { throw unfinished(path + ".part") }
+    }
+
     /// - Throws: `.io` if there is a file of this name.
     package static func checkAbsence(of path: String) throws(ShardError) {
-        guard unsafe access(path, F_OK) != 0 else {
+        guard !exists(path) else {
             throw ShardError.io("it exists already; remove it or choose another name").with(.init(path: path))
         }
     }

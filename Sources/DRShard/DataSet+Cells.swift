@@ -30,6 +30,26 @@ extension DataSet {
         return missing
     }
 
+    /// The same into an array that is used again and again: it grows where it must, and keeps its room.
+    /// - Returns: the cells that are not present, by their place in `addresses`; their bytes become zero.
+    package func readCells(
+        column: Int, _ addresses: [CellAddress], into bytes: inout [UInt8]
+    ) throws(ShardError) -> [MissingCell] {
+        guard schema.columns.indices.contains(column), let cell = schema.columns[column].type.cellByteCount else {
+            throw .invalidArgument("column \(column) is no tensor of this data set")
+        }
+        let byteCount = addresses.count * cell
+        if bytes.count < byteCount { bytes = [UInt8](repeating: 0, count: byteCount) }
+        var result: Result<[MissingCell], ShardError> = .success([])
+        // SAFETY: the buffer is used inside the closure only.
+        unsafe bytes.withUnsafeMutableBytes { target in
+            do throws(ShardError) {
+                result = .success(try unsafe readCells(column: column, addresses, into: target))
+            } catch { result = .failure(error) }
+        }
+        return try result.get()
+    }
+
     /// Reads cells of a column of tokens as rows of ids: start, tokens, end, zeros; a longer text is cut, its end stays.
     ///
     /// - Parameters:

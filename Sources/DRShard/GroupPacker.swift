@@ -172,7 +172,7 @@ final class GroupPacker {
             planes: chunk,
             place: .init(
                 shardTag: header.shardTag, group: groups.count, column: column, firstVariant: variants.lowerBound),
-            encoder: encoders[column] ?? plainEncoder(column: column))
+            encoder: encoders[column] ?? plainEncoder(column: column), pageByteCount: options.pageByteCount)
         var entries: [ChunkIndex.Entry] = []
         var stored: UInt64 = 0
         var block: [UInt8] = []

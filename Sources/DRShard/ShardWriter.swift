@@ -111,6 +111,7 @@ public final class ShardWriter {
     ) throws(ShardError) -> (header: FileHeader, schemaBytes: [UInt8], start: [UInt8]) {
         let rowsPerGroup = try options.rowsPerGroup(for: schema)
         try options.checkStorage(of: schema)
+        try options.checkPages()
         let schemaBytes = schema.serialized()
         guard schemaBytes.count <= Limits.maximumSchemaByteCount else {
             throw .limitExceeded("a schema of \(schemaBytes.count) bytes")

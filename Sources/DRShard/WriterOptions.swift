@@ -15,8 +15,11 @@ public struct WriterOptions: Sendable {
     /// How columns are stored, by their number; others as their type suggests: bf16 balanced, tokens and augmentation
     /// records with their encodings, image bytes and other floats plain, everything else with zstd.
     public var storage: [Int: ColumnStorage] = [:]
-    /// Of zstd.
+    /// Of zstd: 1 to 22.
     public var compressionLevel = 3
+    /// Bytes of values after which a page is closed: 1 to 1 GiB. Small ones are read with less around a cell, and cost
+    /// a header and an index entry each.
+    public var pageByteCount = ChunkEncoder.standardPageByteCount
 
     /// Whether a full row group is packed on a thread of its own while the next rows are set. The bytes are the same; the
     /// writer holds two row groups, a writer that is killed loses both, and an error shows one row group later.
@@ -82,6 +85,20 @@ public struct WriterOptions: Sendable {
 
     func storage(of column: Column, number: Int) -> ColumnStorage {
         storage[number] ?? ColumnStorage.standard(for: column)
+    }
+
+    /// A page is closed with the unit that fills it, which has a cell's bytes at least: together they fit a payload.
+    private static let maximumPageByteCount = Limits.maximumCellByteCount
+    private static let compressionLevels = 1...22
+
+    /// - Throws: `.invalidArgument` for a page size or a level that cannot be.
+    func checkPages() throws(ShardError) {
+        guard (1...Self.maximumPageByteCount).contains(pageByteCount) else {
+            throw .invalidArgument("pages of \(pageByteCount) bytes; 1 to \(Self.maximumPageByteCount) are possible")
+        }
+        guard Self.compressionLevels.contains(compressionLevel) else {
+            throw .invalidArgument("level \(compressionLevel) of zstd; 1 to 22 are possible")
+        }
     }
 
     /// - Throws: `.invalidArgument` for a storage that is not for the column's type.

@@ -22,6 +22,9 @@ struct DRShardCommand: ParsableCommand {
             StatsCommand.self, RepackCommand.self, ExportCommand.self, HeadCommand.self, DumpCommand.self,
             PlanCommand.self,
             LoadCommand.self, ExplainCommand.self,
+            ConcatCommand.self,
+            SplitCommand.self,
+            DiffCommand.self,
         ])
 }
 

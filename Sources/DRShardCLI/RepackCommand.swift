@@ -2,15 +2,16 @@ internal import ArgumentParser
 internal import DRShard
 internal import DRShardFormat
 internal import Foundation
-internal import Synchronization
 
 struct RepackCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "repack",
-        abstract: "Store the same rows otherwise: another encoding, another size of row groups.",
+        abstract:
+            "Store the same rows otherwise: another encoding, another size of row groups, fewer columns or variants.",
         discussion: """
-            Values, row ids, missing cells, tags and notes stay as they are, and so do all digests, which are compared \
-            before a shard appears. The source is not touched.
+            Values, row ids, missing cells, tags and notes stay as they are, and so do the digests of all columns that are \
+            kept whole, which are compared before a shard appears. Where columns or variants are left out, a note says so. \
+            The source is not touched.
             """)
 
     @Argument(help: "A shard, or a folder of shards.", completion: .file(extensions: ["drs"]))
@@ -24,47 +25,42 @@ struct RepackCommand: ParsableCommand {
     @Option(help: "Rows of a row group; without it they stay as they are.")
     var rowsPerGroup: Int?
 
-    @Option(help: "Shards that are packed at once.")
-    var jobs = 1
+    @Option(help: "Bytes of values after which a page is closed; without it 1 MiB.")
+    var pageBytes: Int?
 
-    @Flag(help: "Print the report as JSON.")
-    var json = false
+    @Option(help: "Level of zstd, 1 to 22; without it 3.")
+    var level: Int?
 
-    func validate() throws {
-        guard jobs >= 1 else { throw ValidationError("--jobs is at least 1.") }
-    }
+    @Option(help: "Keep the first so many variants of every axis of views.")
+    var views: Int?
+
+    @Option(help: "Keep the first so many variants of every axis of synthetic captions.")
+    var captions: Int?
+
+    @Option(name: .customLong("drop"), help: "Leave out this column; once for each.")
+    var dropped: [String] = []
+
+    @OptionGroup var copy: CopyOptions
 
     func run() throws {
         let options = options()
         let pairs = try pairs()
         let readers = try pairs.map { try ShardReader(path: $0.source) }
-        let bar = ProgressBar("repacking")
-        let total = readers.reduce(0) { $0 + $1.rowCount }
-        let done = Mutex(0)
-        try WorkerThreads.run(count: pairs.count, threadCount: jobs) { i throws(ShardError) in
-            var last = 0
-            try Repacker.repack(readers[i], to: pairs[i].target, options: options) { rows, _ in
-                let sum = done.withLock { done in
-                    done += rows - last
-                    return done
-                }
-                last = rows
-                bar.update(UInt64(sum), of: UInt64(total))
-            }
-        }
-        bar.end()
+        let plans = try zip(readers, pairs).map { try Repacker.plan($0, to: $1.target, options: options) }
+        let (written, seconds) = try copy.run(plans, label: "repacking")
         let report = Report(
-            shards: try zip(readers, pairs).map { reader, pair in
-                try Report.Shard(
-                    path: pair.target, rows: reader.rowCount, bytesBefore: reader.fileByteCount,
-                    bytes: ShardReader(path: pair.target).fileByteCount)
-            }, seconds: bar.elapsed)
-        if json { return try Console.json(report) }
+            shards: zip(readers, written).map { reader, shard in
+                Report.Shard(
+                    path: shard.path, rows: shard.rowCount, bytesBefore: reader.fileByteCount, bytes: shard.byteCount,
+                    wasThere: shard.wasThere)
+            }, seconds: seconds)
+        if copy.json { return try Console.json(report) }
+        let rows = written.reduce(0) { $0 + $1.rowCount }
         let before = report.shards.reduce(0) { $0 + $1.bytesBefore }
         let after = report.shards.reduce(0) { $0 + $1.bytes }
         try Console.line(
-            "\(total) rows in \(pairs.count) shards: \(Console.bytes(before)) became \(Console.bytes(after)), "
-                + "\(Console.decimal(bar.elapsed, 1)) s")
+            "\(rows) rows in \(pairs.count) shards: \(Console.bytes(before)) became \(Console.bytes(after)), "
+                + "\(Console.decimal(seconds, 1)) s")
     }
 
     private func options() -> RepackOptions {
@@ -72,6 +68,11 @@ struct RepackCommand: ParsableCommand {
         options.storage = storage.named
         options.bf16Storage = storage.encoding
         options.rowsPerGroup = rowsPerGroup
+        options.pageByteCount = pageBytes
+        options.compressionLevel = level
+        options.views = views
+        options.captions = captions
+        options.dropped = dropped
         return options
     }
 
@@ -79,13 +80,7 @@ struct RepackCommand: ParsableCommand {
     private func pairs() throws(ShardError) -> [(source: String, target: String)] {
         let shards = try DataSet.shardPaths(source)
         guard shards != [source] else { return [(source, target)] }
-        do {
-            guard URL(fileURLWithPath: source).standardizedFileURL != URL(fileURLWithPath: target).standardizedFileURL
-            else { throw ShardError.invalidArgument("source and target are the same folder") }
-            try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
-        } catch let error as ShardError { throw error } catch {
-            throw ShardError.io("cannot make the folder: \(error.localizedDescription)").with(.init(path: target))
-        }
+        try CopyOptions.makeFolder(target, source: source)
         return shards.map { ($0, FolderListing.join(target, URL(fileURLWithPath: $0).lastPathComponent)) }
     }
 
@@ -95,6 +90,8 @@ struct RepackCommand: ParsableCommand {
             var rows: Int
             var bytesBefore: UInt64
             var bytes: UInt64
+            /// Whether an earlier run had made it.
+            var wasThere: Bool
         }
         var shards: [Shard]
         var seconds: Double

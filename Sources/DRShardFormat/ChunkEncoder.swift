@@ -1,8 +1,8 @@
 /// Makes the pages of one column chunk: of one plane, or of all planes of a column, spanning.
 /// Spec: FORMAT.md sections 5.3 and 6.
 package struct ChunkEncoder {
-    /// Bytes of values after which a page is closed.
-    package static let pageByteCount = 1 << 20
+    /// Bytes of values after which a page is closed, unless told otherwise.
+    package static let standardPageByteCount = 1 << 20
 
     /// What the pages of a chunk have in common.
     package struct Place {
@@ -21,6 +21,7 @@ package struct ChunkEncoder {
     private let planes: [Plane]
     private let place: Place
     private let encoder: UnitEncoder
+    private let pageByteCount: Int
     private let rowsPerUnit: Int
     private let isTensor: Bool
     private var nextRow = 0
@@ -28,8 +29,13 @@ package struct ChunkEncoder {
     /// Plain bytes of a unit, where they don't lie together in a plane.
     private var unitBytes: [UInt8] = []
 
-    /// - Parameter planes: of neighbouring variants; with the same rows.
-    package init(planes: [Plane], place: Place, encoder: UnitEncoder) {
+    /// - Parameters:
+    ///   - planes: of neighbouring variants; with the same rows.
+    ///   - pageByteCount: bytes of values after which a page is closed.
+    package init(
+        planes: [Plane], place: Place, encoder: UnitEncoder, pageByteCount: Int = Self.standardPageByteCount
+    ) {
+        self.pageByteCount = pageByteCount
         self.planes = planes
         self.place = place
         self.encoder = encoder
@@ -68,7 +74,7 @@ package struct ChunkEncoder {
         var row = nextRow
         while row < rowCount {
             row = min(row + rowsPerUnit, rowCount)
-            if planes.reduce(0, { $0 + $1.range(of: nextRow..<row).count }) >= Self.pageByteCount { break }
+            if planes.reduce(0, { $0 + $1.range(of: nextRow..<row).count }) >= pageByteCount { break }
         }
         return row
     }
@@ -156,7 +162,7 @@ package struct ChunkEncoder {
     /// The units, encoded; nil if that makes the page no smaller.
     private mutating func encoded(_ units: [Range<Int>]) throws(ShardError) -> PackedUnits? {
         var page = PackedUnits()
-        page.payload.reserveCapacity(Self.pageByteCount)
+        page.payload.reserveCapacity(min(pageByteCount, Self.standardPageByteCount))
         var plainByteCount = 0
         for unit in units {
             let start = page.payload.count

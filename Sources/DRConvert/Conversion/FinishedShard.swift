@@ -12,7 +12,7 @@ struct FinishedShard {
     /// - Returns: nil if there is none.
     /// - Throws: `.schemaMismatch` if it is not what this conversion would make of this input; what opening it throws.
     init?(path: String, input: ConversionInput, context: ConversionContext) throws(ShardError) {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard AtomicFile.exists(path) else { return nil }
         let reader = try ShardReader(path: path)
         let writerOptions = try context.writerOptions(of: input)
         let expected = FinishedShard.notes(of: input, context.options)
@@ -49,13 +49,6 @@ struct FinishedShard {
             Note(key: "source", value: input.path.split(separator: "/").last.map(String.init) ?? input.path),
             Note(key: "source_bytes", value: String(input.byteCount)), Note(key: "options", value: text),
         ]
-    }
-
-    /// Removes what a writer that was killed left of a shard: it is never trusted.
-    /// - Throws: `.io` if another process is writing it.
-    static func removeUnfinished(_ path: String) throws(ShardError) {
-        guard FileManager.default.fileExists(atPath: path + ".part") else { return }
-        try AtomicFile(resuming: path).discard()
     }
 
     /// Takes a shard its name, and keeps it for a look.

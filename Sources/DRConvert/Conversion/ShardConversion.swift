@@ -66,7 +66,7 @@ struct ShardConversion {
             if let finished = try FinishedShard(path: path, input: input, context: context) {
                 return try take(finished)
             }
-            try FinishedShard.removeUnfinished(path)
+            try AtomicFile.removeUnfinished(path)
         }
         do throws(ShardError) { try beginCaptions() } catch { throw options.onError.advised(error) }
         defer { context.captions?.end(input: input.path) }
