@@ -62,10 +62,12 @@ let package = Package(
         .target(
             name: "DRConvert", dependencies: ["DRShard", "DRShardFormat", "CDRKernels", "CArchive", "CDeflate"],
             swiftSettings: swiftSettings),
+        .target(
+            name: "DRDoctor", dependencies: ["DRConvert", "DRShard", "DRShardFormat"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "DRShardCLI",
             dependencies: [
-                "DRConvert", "DRLoader", "DRShard", "DRShardFormat",
+                "DRConvert", "DRDoctor", "DRLoader", "DRShard", "DRShardFormat",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
@@ -88,6 +90,9 @@ let package = Package(
             ], swiftSettings: swiftSettings),
         .testTarget(
             name: "DRConvertTests", dependencies: ["DRConvert", "DRShardFormat"], exclude: ["Fixtures"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DRDoctorTests", dependencies: ["DRConvert", "DRDoctor", "DRShard", "DRShardFormat"],
             swiftSettings: swiftSettings),
         .target(
             name: "FuzzBodies", dependencies: ["CDRKernels", "DRConvert", "DRShard", "DRShardFormat"],

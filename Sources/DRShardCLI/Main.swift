@@ -18,7 +18,9 @@ struct DRShardCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             SampleCommand.self, ConvertCommand.self, VerifyCommand.self, InspectCommand.self, SchemaCommand.self,
-            StatsCommand.self, RepackCommand.self, HeadCommand.self, DumpCommand.self, PlanCommand.self,
+            StatsCommand.self, DoctorCommand.self, ReportCommand.self, RepackCommand.self, HeadCommand.self,
+            DumpCommand.self,
+            PlanCommand.self,
             LoadCommand.self, ExplainCommand.self,
         ])
 }

@@ -64,8 +64,13 @@ package final class SampleGroupReader {
     /// Whether the last error was about one sample alone, so that `next()` goes on with the sample behind it.
     package private(set) var canGoOn = false
 
+    /// The key of the last error's sample, if it was there before, further up in the tar.
+    package private(set) var repeatedKey: String?
+
+    /// Whether the members of the next sample are to have their bytes.
+    package var readsBytes: Bool
+
     private let tar: TarReader
-    private let readsBytes: Bool
     private var seen: Set<String> = []
     private var pending: (key: String, suffix: String, member: TarMember)?
 
@@ -81,9 +86,11 @@ package final class SampleGroupReader {
     ///   before, further up in the tar; `.limitExceeded` above 256 members or 1 GiB in one sample.
     package func next() throws(ShardError) -> SampleGroup? {
         canGoOn = false
+        repeatedKey = nil
         if pending == nil { pending = try nextNamed() }
         guard let key = pending?.key else { return nil }
         guard seen.insert(key).inserted else {
+            repeatedKey = key
             throw try passing(
                 key, .corrupt("sample \"\(key)\" comes a second time; its members must follow each other"))
         }
