@@ -34,6 +34,7 @@ step "tests, debug" tests_debug
 step "specification and vectors" spec_check
 drshard=$(swift build --show-bin-path)/drshard
 step "cross-read by the independent decoder" Scripts/check_cross_read.sh "$drshard" "$python"
+step "a report in a browser" Scripts/check_report.sh "$drshard"
 step "a package that depends on this one" Scripts/check_dependency.sh "$drshard"
 step "build, release" build_release
 step "tests, release" tests_release

@@ -29,7 +29,7 @@ enum ReportStyle {
         table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
         th,td{text-align:left;padding:5px 12px 5px 0;border-bottom:1px solid var(--line);vertical-align:top;
         overflow-wrap:normal}
-        th{color:var(--soft);font-weight:500}td.n,th.n{text-align:right}tr:last-child td{border-bottom:0}
+        th{color:var(--soft);font-weight:500}td.n,th.n{text-align:right;white-space:nowrap}tr:last-child td{border-bottom:0}
         td:last-child,th:last-child{padding-right:0}
         dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:6px 0;font-size:.9rem}
         dt{color:var(--soft)}dd{margin:0;min-width:0}
