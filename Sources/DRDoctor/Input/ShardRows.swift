@@ -49,7 +49,8 @@ struct ShardRows {
         read(column, addresses[...], into: &block) { address, error in
             let place = FindingPlace(
                 path: shard.path, row: address.row, rowID: rows.firstIndex(of: address.row).flatMap(id),
-                column: shard.schema.columns[column].name, variant: address.variant, detail: error.reason)
+                column: shard.schema.columns[column].name, variant: address.variant,
+                detail: "\(error.code): \(error.reason)")
             findings.add(.damagedCells, subject: shard.schema.columns[column].name, at: place)
         }
         return block
