@@ -33,7 +33,7 @@ let package = Package(
         .library(name: "CDRKernels", targets: ["CDRKernels"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.5.0"),
     ],
     targets: [
@@ -62,10 +62,12 @@ let package = Package(
         .target(
             name: "DRConvert", dependencies: ["DRShard", "DRShardFormat", "CDRKernels", "CArchive", "CDeflate"],
             swiftSettings: swiftSettings),
+        .target(
+            name: "DRDoctor", dependencies: ["DRConvert", "DRShard", "DRShardFormat"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "DRShardCLI",
             dependencies: [
-                "CDRKernels", "DRConvert", "DRLoader", "DRShard", "DRShardFormat",
+                "CDRKernels", "DRConvert", "DRDoctor", "DRLoader", "DRShard", "DRShardFormat",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
@@ -88,6 +90,9 @@ let package = Package(
             ], swiftSettings: swiftSettings),
         .testTarget(
             name: "DRConvertTests", dependencies: ["DRConvert", "DRShard", "DRShardFormat"], exclude: ["Fixtures"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DRDoctorTests", dependencies: ["DRConvert", "DRDoctor", "DRShard", "DRShardFormat"],
             swiftSettings: swiftSettings),
         .target(
             name: "FuzzBodies", dependencies: ["CDRKernels", "DRConvert", "DRShard", "DRShardFormat"],

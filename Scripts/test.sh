@@ -36,6 +36,7 @@ drshard=$(swift build --show-bin-path)/drshard
 step "cross-read by the independent decoder" Scripts/check_cross_read.sh "$drshard" "$python"
 judges=$(Scripts/venv.sh judges)
 step "exports, judged by the libraries they are for" Scripts/check_export.sh "$drshard" "$judges"
+step "a report in a browser" Scripts/check_report.sh "$drshard"
 step "a package that depends on this one" Scripts/check_dependency.sh "$drshard"
 step "build, release" build_release
 step "tests, release" tests_release

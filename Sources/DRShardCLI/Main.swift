@@ -17,14 +17,23 @@ struct DRShardCommand: ParsableCommand {
             4 the data needs a newer drshard.
             """,
         version: "0.1.0",
-        subcommands: [
-            SampleCommand.self, ConvertCommand.self, VerifyCommand.self, InspectCommand.self, SchemaCommand.self,
-            StatsCommand.self, RepackCommand.self, ExportCommand.self, HeadCommand.self, DumpCommand.self,
-            PlanCommand.self,
-            LoadCommand.self, ExplainCommand.self,
-            ConcatCommand.self,
-            SplitCommand.self,
-            DiffCommand.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Make and convert",
+                subcommands: [
+                    SampleCommand.self, ConvertCommand.self, ExportCommand.self, RepackCommand.self,
+                    ConcatCommand.self, SplitCommand.self,
+                ]),
+            CommandGroup(
+                name: "Check and compare",
+                subcommands: [VerifyCommand.self, DoctorCommand.self, DiffCommand.self]),
+            CommandGroup(
+                name: "Look inside",
+                subcommands: [
+                    InspectCommand.self, SchemaCommand.self, StatsCommand.self, ReportCommand.self, HeadCommand.self,
+                    DumpCommand.self,
+                ]),
+            CommandGroup(name: "Load", subcommands: [PlanCommand.self, LoadCommand.self, ExplainCommand.self]),
         ])
 }
 

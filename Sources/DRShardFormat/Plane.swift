@@ -24,10 +24,11 @@ package struct Plane {
 
     package var rowCount: Int { states.count }
 
-    /// Makes room for the next row: in steps, for shards that have few rows.
+    /// Makes room for the next row: first for a shard of few rows, then at once for all, since memory that is not used
+    /// yet costs nothing, and copying what is there does.
     private mutating func makeRoom() {
         guard states.count == roomRowCount, roomRowCount < maximumRowCount else { return }
-        roomRowCount = min(maximumRowCount, max(64, 2 * roomRowCount))
+        roomRowCount = roomRowCount == 0 ? min(maximumRowCount, 64) : maximumRowCount
         if let cellByteCount {
             bytes.reserveCapacity(roomRowCount * cellByteCount)
         } else {

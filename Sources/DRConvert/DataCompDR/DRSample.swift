@@ -25,6 +25,9 @@ package struct DRSample: Sendable {
     /// See `JSONDocument`; summed over the sample's JSON members.
     package var loneSurrogateCount: Int
 
+    /// The synthetic captions whose embeddings are rows of `text_emb`.
+    package var combinedCaptions: [String] { captionSets.first { $0.embeddings == nil }?.texts ?? [] }
+
     /// Synthetic captions of one captioner.
     package struct CaptionSet: Sendable, Equatable {
         /// `syn_text`, or `syn_text_` and the captioner's name.
@@ -107,9 +110,14 @@ package final class DRSampleDecoder {
     private static func augmentations(
         _ member: SampleGroup.Member, viewCount: Int, _ loneSurrogateCount: inout Int
     ) throws(ShardError) -> [Augmentation] {
-        let document = try SampleText.json(member, &loneSurrogateCount)
-        guard let value = document["param_aug"] else { throw .schemaMismatch("there is no \"param_aug\"") }
-        let records = try AugmentationList.parse(value)
+        let records: [Augmentation]
+        if let scanned = AugmentationScanner.records(member.bytes) {
+            records = scanned
+        } else {
+            let document = try SampleText.json(member, &loneSurrogateCount)
+            guard let value = document["param_aug"] else { throw .schemaMismatch("there is no \"param_aug\"") }
+            records = try AugmentationList.parse(value)
+        }
         guard records.count == viewCount else {
             throw .schemaMismatch("param_aug has \(records.count) entries, image_emb has \(viewCount) rows")
         }

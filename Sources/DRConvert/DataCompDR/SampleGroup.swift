@@ -70,8 +70,13 @@ package final class SampleGroupReader {
     /// Whether the last error was about one sample alone, so that `next()` goes on with the sample behind it.
     package private(set) var canGoOn = false
 
+    /// The key of the last error's sample, if it was there before, further up in the tar.
+    package private(set) var repeatedKey: String?
+
+    /// Whether members of a suffix are read; others have names, positions and byte counts alone. For the samples to come.
+    package var isWanted: (_ suffix: String) -> Bool
+
     private let tar: TarReader
-    private let isWanted: (_ suffix: String) -> Bool
     private var seen: Set<String> = []
     private var pending: (key: String, suffix: String, member: TarMember)?
 
@@ -87,9 +92,11 @@ package final class SampleGroupReader {
     ///   before, further up in the tar; `.limitExceeded` above 256 members or 1 GiB in one sample.
     package func next() throws(ShardError) -> SampleGroup? {
         canGoOn = false
+        repeatedKey = nil
         if pending == nil { pending = try nextNamed() }
         guard let key = pending?.key else { return nil }
         guard seen.insert(key).inserted else {
+            repeatedKey = key
             throw try passing(
                 key, .corrupt("sample \"\(key)\" comes a second time; its members must follow each other"))
         }
