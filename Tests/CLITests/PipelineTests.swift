@@ -116,7 +116,7 @@ import Testing
         try withFolder { folder in
             let path = try convertedSample(in: folder) + "/00000001.drs"
             var bytes = try readFile(path)
-            bytes[bytes.count / 3] ^= 1
+            bytes[bytes.count / 5] ^= 1
             try writeFile(path, bytes)
             let outcome = try drshard("verify", folder + "/shards")
             #expect(outcome.status == 1)
