@@ -78,8 +78,7 @@ struct ConversionInput: Sendable {
     func source(_ reading: Reading) throws(ShardError) -> any RowSource {
         var options = DRSampleDecoder.Options()
         options.optionalMembers = reading.optionalMembers
-        return try TarRowSource(
-            path: path, decoder: try DRSampleDecoder(options: options), textRows: reading.textRows)
+        return try TarRowSource(path: path, options: options, textRows: reading.textRows)
     }
 }
 

@@ -160,10 +160,9 @@ struct ShardConversion {
         var converter = RowConverter(
             layout: context.layout, options: options, encoder: context.tokenizer?.makeEncoder())
         let source: any RowSource
-        do throws(ShardError) {
-            let own = try input.source(context.reading)
-            source = AheadRowSource(own) ?? own
-        } catch { return try skipOrThrow(error, what: input.path, part: "all") }
+        do throws(ShardError) { source = try input.source(context.reading) } catch {
+            return try skipOrThrow(error, what: input.path, part: "all")
+        }
         while true {
             do throws(ShardError) {
                 guard let row = try source.next() else { break }

@@ -57,8 +57,7 @@ package struct SourceRow: Sendable {
 
 /// The rows of one input, which become a shard.
 ///
-/// Conformers: `TarRowSource`, `ArrayRowSource`, and `AheadRowSource`, which reads ahead of another one. One thread at a
-/// time.
+/// Conformers: `TarRowSource`, `ArrayRowSource`. One thread at a time.
 package protocol RowSource: AnyObject {
     /// The next row; nil behind the last one.
     /// - Throws: what is wrong with it, with its place in the input. If `canGoOn`, the row alone is lost.

@@ -1,37 +1,36 @@
 package import DRShardFormat
 
-/// The rows of a tar of the DataCompDR layout.
+/// The rows of a tar of the DataCompDR layout, read and decompressed ahead: see `UnpackPipeline`.
 package final class TarRowSource: RowSource {
-    private let reader: SampleGroupReader
     private let decoder: DRSampleDecoder
     private let textRows: TextRows
     private let path: String
-    private var isAboutOneRow = false
+    private let pipeline: UnpackPipeline
+    package private(set) var canGoOn = false
     package private(set) var rowName: String?
     package private(set) var rowPosition: UInt64?
     package private(set) var doneByteCount: UInt64 = 0
 
     /// - Throws: what `TarReader` throws.
-    package init(path: String, decoder: DRSampleDecoder, textRows: TextRows) throws(ShardError) {
+    package init(path: String, options: DRSampleDecoder.Options, textRows: TextRows) throws(ShardError) {
         self.path = path
-        self.decoder = decoder
         self.textRows = textRows
-        reader = SampleGroupReader(try TarReader(path: path))
+        decoder = try DRSampleDecoder(options: options)
+        pipeline = try UnpackPipeline(path: path, decoder: decoder)
     }
 
-    package var canGoOn: Bool { isAboutOneRow || reader.canGoOn }
-
     package func next() throws(ShardError) -> SourceRow? {
-        isAboutOneRow = false
         rowName = nil
         rowPosition = nil
-        guard let group = try reader.next() else { return nil }
-        isAboutOneRow = true
+        guard let step = pipeline.next() else { return nil }
+        canGoOn = step.canGoOn
+        let unpacked = try step.result.get()
+        let group = unpacked.group
         rowName = group.name
         rowPosition = group.members.first?.dataPosition
         doneByteCount = group.members.last?.dataPosition ?? doneByteCount
         let sample: DRSample
-        do throws(ShardError) { sample = try decoder.decode(group) } catch {
+        do throws(ShardError) { sample = try decoder.decode(unpacked) } catch {
             throw error.with(.init(path: path, position: rowPosition))
         }
         do throws(ShardError) { return try TarRowSource.row(sample, textRows) } catch {

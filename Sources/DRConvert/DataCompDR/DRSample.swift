@@ -58,12 +58,46 @@ package final class DRSampleDecoder {
         inflater = try Inflater()
     }
 
+    /// A sample whose embedding file is decompressed: what takes long, and can be done on another thread than the rest.
+    package struct Unpacked: Sendable {
+        enum Embeddings: Sendable {
+            /// A torch file, not read yet.
+            case torch([UInt8])
+            case arrays([(name: String, array: ForeignArray)])
+        }
+        package let group: SampleGroup
+        let member: SampleGroup.Member?
+        let embeddings: Result<Embeddings, ShardError>
+    }
+
+    /// Decompresses the embedding file of a sample: npz rather than bfloat16 where both are there, as the reference
+    /// reader has it. What is wrong with it is said by `decode`.
+    package func unpack(_ group: SampleGroup) -> Unpacked {
+        let member = group["npz"] ?? group["pth.gz"] ?? group["pth"]
+        do throws(ShardError) {
+            guard let member else { throw place(.schemaMismatch("sample has none of npz, pth.gz, pth"), group, nil) }
+            let embeddings = try inMember(member, group) { () throws(ShardError) -> Unpacked.Embeddings in
+                switch member.suffix {
+                case "npz": .arrays(try npz(member.bytes[...]))
+                case "pth.gz":
+                    .torch(try Gzip.decompress(member.bytes[...], limit: options.byteLimit, with: inflater))
+                default: .torch(member.bytes)
+                }
+            }
+            return Unpacked(group: group, member: member, embeddings: .success(embeddings))
+        } catch { return Unpacked(group: group, member: member, embeddings: .failure(error)) }
+    }
+
     /// Decodes one sample. Its arrays share storage with the decompressed embedding file.
     ///
     /// - Throws: `.schemaMismatch` if a member or field is missing, the uid differs from the key, or arrays do not
     ///   belong together (rank, width, element type, one augmentation for each view); otherwise what the readers of
     ///   the members throw, with the member's name. All errors carry the path and the position of the member.
-    package func decode(_ group: SampleGroup) throws(ShardError) -> DRSample {
+    package func decode(_ group: SampleGroup) throws(ShardError) -> DRSample { try decode(unpack(group)) }
+
+    /// The same for a sample that was unpacked, maybe by another decoder.
+    package func decode(_ unpacked: Unpacked) throws(ShardError) -> DRSample {
+        let group = unpacked.group
         var loneSurrogateCount = 0
         let identity = try SampleIdentity(
             group, isOptional: options.optionalMembers.contains("json"), &loneSurrogateCount)
@@ -78,7 +112,7 @@ package final class DRSampleDecoder {
                 try Self.captionSets(try SampleText.json(member, &loneSurrogateCount))
             }
         }
-        var (arrays, source) = try embeddings(group)
+        var (arrays, source) = try embeddings(unpacked)
         let sample: DRSample = try inMember(source, group) { () throws(ShardError) in
             let image = try Self.matrix("image_emb", &arrays)
             let text = try Self.matrix("text_emb", &arrays, like: image)
@@ -124,23 +158,19 @@ package final class DRSampleDecoder {
         return records
     }
 
-    /// The embedding file: npz rather than bfloat16 where both are there, as the reference reader has it.
     private func embeddings(
-        _ group: SampleGroup
+        _ unpacked: Unpacked
     ) throws(ShardError) -> ([(name: String, array: ForeignArray)], SampleGroup.Member) {
-        guard let member = group["npz"] ?? group["pth.gz"] ?? group["pth"] else {
-            throw place(.schemaMismatch("sample has none of npz, pth.gz, pth"), group, nil)
-        }
-        let arrays = try inMember(member, group) { () throws(ShardError) in
-            switch member.suffix {
-            case "npz": return try npz(member.bytes[...])
-            case "pth.gz":
-                let bytes = try Gzip.decompress(member.bytes[...], limit: options.byteLimit, with: inflater)
-                return try TorchFile.read(bytes[...], limit: options.byteLimit, with: inflater)
-            default: return try TorchFile.read(member.bytes[...], limit: options.byteLimit, with: inflater)
+        let found = try unpacked.embeddings.get()
+        guard let member = unpacked.member else { return ([], .init(suffix: "", name: "", bytes: [], dataPosition: 0)) }
+        switch found {
+        case .arrays(let arrays): return (arrays, member)
+        case .torch(let bytes):
+            let arrays = try inMember(member, unpacked.group) { () throws(ShardError) in
+                try TorchFile.read(bytes[...], limit: options.byteLimit, with: inflater)
             }
+            return (arrays, member)
         }
-        return (arrays, member)
     }
 
     private func npz(_ bytes: ArraySlice<UInt8>) throws(ShardError) -> [(name: String, array: ForeignArray)] {
