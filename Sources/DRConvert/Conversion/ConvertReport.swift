@@ -123,7 +123,7 @@ package struct ConvertReport: Sendable, Equatable {
     package var rowCount = 0
     package var inputByteCount: UInt64 = 0
     package var outputByteCount: UInt64 = 0
-    /// Of this run; samples that an earlier run left out are counted in `counts` alone.
+    /// Of this run, the first 1,000 of each input; those of an earlier run, and others, are counted in `counts` alone.
     package var skipped: [Skipped] = []
     package var counts = RowCounts()
     /// Rows whose cells were compared with the source, bit for bit.

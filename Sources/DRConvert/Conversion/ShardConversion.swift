@@ -230,7 +230,7 @@ struct ShardConversion {
                 if options.onError == .skip { report.counts.captionsMissing += 1 }
                 throw error
             }
-            report.skipped.append(.init(what: "caption sample \(uid.uidText)", why: error.description))
+            list(.init(what: "caption sample \(uid.uidText)", why: error.description))
             counts.leftOut += 1
         }
         if row.caption == nil, !options.allowsMissingCaptions {
@@ -242,10 +242,17 @@ struct ShardConversion {
     /// - Parameter part: what is left out of the shard, without the names of this machine's folders.
     private mutating func skipOrThrow(_ error: ShardError, what: String, part: String) throws(ShardError) {
         guard options.onError == .skip else { throw options.onError.advised(error) }
-        report.skipped.append(.init(what: what, why: error.description))
+        list(.init(what: what, why: error.description))
         report.counts.leftOut += 1
         firstLeftOut = firstLeftOut ?? "\(part): \(error.code): \(error.reason)"
     }
+
+    /// Lists what is left out: the first of an input; all are counted.
+    private mutating func list(_ skipped: ConvertReport.Skipped) {
+        if report.skipped.count < Self.maximumListedCount { report.skipped.append(skipped) }
+    }
+
+    private static let maximumListedCount = 1000
 
     // MARK: Verification
 
