@@ -101,6 +101,7 @@ private struct SchemaDraft {
                     value: "moved from pixels of the original to those of the stored image, whose size is original_size"
                 ))
         }
+        if options.hashesIDs { metadata.provenance.append(Note(key: "uids", value: ArrayReading.hashNote)) }
         return try Schema(axes: axes, columns: list, metadata: metadata)
     }
 

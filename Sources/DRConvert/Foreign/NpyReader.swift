@@ -180,7 +180,8 @@ private struct NpyHeaderParser {
             }
         }
         guard types.count == 2 else {
-            throw .unsupportedFeature("npy array of structures of \(types.count) fields, only pairs of \"<u8\" are read")
+            throw .unsupportedFeature(
+                "npy array of structures of \(types.count) fields, only pairs of \"<u8\" are read")
         }
         isPair = true
         return types[0]

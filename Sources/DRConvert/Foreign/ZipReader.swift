@@ -251,7 +251,9 @@ package struct ZipReader {
         guard let offset = Int(exactly: sizes.headerOffset), let byteCount = Int(exactly: sizes.byteCount),
             let compressedByteCount = Int(exactly: sizes.compressedByteCount)
         else { throw .corrupt("zip directory holds a size beyond 63 bits") }
-        guard try bytes.has([0x50, 0x4B, 3, 4], at: offset) else { throw .corrupt("no zip local header at byte \(offset)") }
+        guard try bytes.has([0x50, 0x4B, 3, 4], at: offset) else {
+            throw .corrupt("no zip local header at byte \(offset)")
+        }
         let nameByteCount = try bytes.small(offset + 26, 2, what)
         let extraByteCount = try bytes.small(offset + 28, 2, what)
         guard try bytes.part(offset + 30, nameByteCount, what).elementsEqual(name),
