@@ -236,6 +236,33 @@ import Testing
         }
     }
 
+    @Test func twoMembersOfOneNameAreNotChosenFrom() throws {
+        try withFolder { folder in
+            let sample = try ArraySample()
+            var zip = ZipWriter(style: .numpy)
+            for (name, bytes) in sample.arrays { try zip.add(name + ".npy", bytes) }
+            try zip.add("image_emb", try sample.embeddings([2], changing: 0, to: 5))
+            try writeFile(folder + "/a.npz", zip.finish())
+            let outcome = try drshard("convert", folder + "/a.npz", "--output", folder + "/out")
+            #expect(outcome.status == 1 && outcome.error.contains("two arrays \"image_emb\""), "\(outcome.error)")
+        }
+    }
+
+    @Test func severalRealCaptionsAreNotTakenForOne() throws {
+        try withFolder { folder in
+            var sample = try ArraySample()
+            sample.arrays["text_emb"] = try sample.embeddings([2])
+            try sample.write(folder + "/in/a")
+            let outcome = try convertArrays(folder)
+            #expect(outcome.status == 1 && outcome.error.contains("such as real=0: of one"), "\(outcome.error)")
+            #expect(try convertArrays(folder, "--text-rows", "real=1").status == 0)
+            sample.lines[0] = ArraySample.line(0, more: #", "text": ["a", "b"]"#)
+            try sample.write(folder + "/in/a")
+            let list = try convertArrays(folder, "--text-rows", "real=1", output: "list")
+            #expect(list.status == 1 && list.error.contains("found an array"), "\(list.error)")
+        }
+    }
+
     @Test func linesInTwoPlacesAreNotChosenFrom() throws {
         try withFolder { folder in
             let sample = try ArraySample()

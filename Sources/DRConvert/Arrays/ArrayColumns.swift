@@ -44,7 +44,7 @@ struct ArrayColumns {
     private(set) var originalSize: Cells?
     private(set) var tokens: [Tokens] = []
 
-    /// Bytes of a row of one array; as of a file of embeddings in a tar.
+    /// Bytes of a row of all arrays; as of a file of embeddings in a tar.
     static let maximumRowByteCount = 256 << 20
     /// Bytes of all arrays that are held at once.
     static let blockByteCount = 16 << 20
@@ -72,7 +72,7 @@ struct ArrayColumns {
                     try add(array, arrays, names)
                 }
             }
-            setBlocks(arrays)
+            try setBlocks(arrays)
         } catch { throw error.with(.init(path: unit.path)) }
     }
 
@@ -92,8 +92,12 @@ struct ArrayColumns {
         }
     }
 
-    private func setBlocks(_ arrays: [RowArray]) {
+    private func setBlocks(_ arrays: [RowArray]) throws(ShardError) {
         let rowByteCount = arrays.reduce(1) { $0 + $1.rowByteCount }
+        guard rowByteCount <= Self.maximumRowByteCount else {
+            throw .limitExceeded(
+                "\(rowByteCount) bytes a row of all arrays, at most \(Self.maximumRowByteCount) are read")
+        }
         for array in arrays { array.blockRowCount = min(1 << 16, max(1, Self.blockByteCount / rowByteCount)) }
     }
 

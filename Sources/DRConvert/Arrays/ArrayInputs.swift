@@ -48,6 +48,10 @@ extension ConversionInput {
             )
             .with(.init(path: tar.path))
         }
+        if let arrays, !options.optionalMembers.isEmpty {
+            throw ShardError.invalidArgument("--optional is for members of tars, and this is arrays").with(
+                .init(path: arrays.path))
+        }
         if let tar, options.hashesIDs || options.columnNames != ColumnNames() {
             throw ShardError.invalidArgument("--hash-ids and names of --columns are for arrays, and this is a tar")
                 .with(

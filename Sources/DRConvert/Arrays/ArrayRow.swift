@@ -104,10 +104,13 @@ extension TextRows {
         // Without captions nothing says how many rows are theirs.
         let isSaid = first.combinedKeys.isEmpty && first.sets["syn_text"] == nil && given != nil
         if first.combinedKeys.isEmpty, given == nil, rowCount > 1 {
+            let advice =
+                first.sets["syn_text"] == nil
+                ? "real=0,syn=1-\(rowCount - 1), or give the synthetic ones apart, as syn_text_emb"
+                : "real=0: of one real caption the embedding is read"
             throw .schemaMismatch(
                 "text_emb has \(rowCount) rows of each sample, and no captions say what they are; say it with "
-                    + "--text-rows, such as real=0,syn=1-\(rowCount - 1), or give the synthetic ones apart, as syn_text_emb"
-            )
+                    + "--text-rows, such as \(advice)")
         }
         var samples: [DRSample] = []
         for row in rows {

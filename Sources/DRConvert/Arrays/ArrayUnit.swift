@@ -50,11 +50,17 @@ struct ArrayUnit: Sendable {
     ///   path.
     func arrays(_ isWanted: (String) throws(ShardError) -> Bool) throws(ShardError) -> [RowArray] {
         do throws(ShardError) {
-            switch form {
-            case .npy: return try npyFiles(isWanted)
-            case .npz: return try npzMembers(isWanted)
-            case .safetensors: return try tensors(isWanted)
+            let arrays =
+                switch form {
+                case .npy: try npyFiles(isWanted)
+                case .npz: try npzMembers(isWanted)
+                case .safetensors: try tensors(isWanted)
+                }
+            var names: Set<String> = []
+            for array in arrays where !names.insert(array.name).inserted {
+                throw .corrupt("there are two arrays \"\(array.name)\"")
             }
+            return arrays
         } catch { throw error.with(.init(path: path)) }
     }
 
