@@ -14,7 +14,23 @@ LARGEST = 16384
 # The first byte of an input of FuzzForeign: numbers of ForeignBody.swift.
 KINDS = [
     "torch", "pickle", "zip", "npy", "gzip", "json", "tar", "image", "vocabulary", "merges", "text", "sample",
-    "safetensors", "npy rows",
+    "safetensors", "npy rows", "row line", "columns file",
+]
+
+
+LINES = [
+    b'{"uid": 5, "text": null, "syn_text": ["a", null], "syn_text_a": [], "original_width": 3, "original_height": 2}',
+    b'{"caption": "a", "b": ["c"], "param_aug": "[[[0, 0, 8, 8], [[1, 0.5]]], null, [[1, 1, 4, 4], null]]"}',
+    b'{"param_aug": [[{"crop": [1, 2, 3, 4]}, {"flip": true}, {"rand_augment": [[3, 0.5]]}, {"resize": 224}],'
+    b' [{"color_jitter": {"order": [0, 1, 2, 3], "factors": [1, 0.5, 2, 3]}}, {"erase": [0, 1, 2, 3]}],'
+    b' [{"mixup": {"lambda": 0.5, "partner": "00ff"}}, {"cutmix": {"lambda": 1, "box": [0, 1, 2, 3], "partner": ""}},'
+    b' {"random_crop": [1, 2]}, {"rand_augment": null}], []]}',
+]
+COLUMNS = [
+    b'{"arrays": {"image_emb": "a", "syn_text_b_emb": "c"}, "fields": {"uid": "id"}, "ignore": ["d"], "text_rows":'
+    b' "real=0,syn=1-2+4", "teachers": [{"name": "t", "first": 0, "count": 8, "logit_scale": 1.5}],'
+    b' "captioners": {"syn_text": "x"}, "licences": {"y": "z"}}',
+    b'{"teachers": [{"name": "t", "count": 1, "logit_scale": null}]}',
 ]
 
 
@@ -79,6 +95,13 @@ def main(sample, seeds):
         put(foreign, path.read_bytes(), "safetensors")
     for path in sample.glob("*/export/*/*.npy"):
         put(foreign, path.read_bytes(), "npy rows")
+    for path in sample.glob("*/export/**/*.jsonl"):
+        for line in path.read_bytes().splitlines()[:4]:
+            put(foreign, line, "row line")
+    for entry in LINES:
+        put(foreign, entry, "row line")
+    for columns in COLUMNS:
+        put(foreign, columns, "columns file")
     vocabulary = b"version\na b</w>\nt h\nth e</w>\nd o\ndo g</w>\n"
     put(foreign, vocabulary, "merges")
     put(foreign, gzip.compress(vocabulary, mtime=0), "vocabulary")

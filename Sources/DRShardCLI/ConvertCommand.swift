@@ -6,11 +6,19 @@ internal import Foundation
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Convert tars of the DataCompDR layout into shards.",
+        abstract: "Convert tars of the DataCompDR layout, or arrays, into shards.",
         discussion: """
             Reads `.pth.gz` (bfloat16) and `.npz` (float32) tars and writes one shard for each into the output folder. \
             float32 becomes bfloat16, to nearest and ties to even, unless --keep-f32 is given. A report of what was \
             done and skipped is written beside the shards, as report.json.
+
+            Arrays (--from arrays) are a folder of .npy files, an .npz or a .safetensors for each shard, or a folder of \
+            such, as `export` writes them: image_emb [N, A, D]; text_emb [N, 1 + S, D], or [N, 1, D] with syn_text_emb \
+            [N, S, D] apart; NAME_bf16 holds bits of bfloat16, NAME_state says what is there (0), absent (1) or lost (2); \
+            uids, or uid. Beside them NAME.jsonl (in a folder of .npy also rows.jsonl) may have a line for each row: uid, \
+            sha256, url, text, syn_text, param_aug, original_width, original_height; other fields are ignored. Arrays of \
+            other names are errors, unless --columns says what they are. Arrays of tokens are only compared with what \
+            --tokenizer makes of the texts.
 
             CLIP's vocabulary is the file bpe_simple_vocab_16e6.txt.gz of the Python package open_clip_torch; \
             without it texts are stored, and no tokens.
@@ -21,12 +29,14 @@ struct ConvertCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: "Tars, folders of tars, patterns in quotes, or @FILE, a list of them, one a line.",
-        completion: .file(extensions: ["tar"]))
-    var inputs: [String]
+        help: "Tars or arrays, folders of them, patterns in quotes, or @FILE, a list of them, one a line.",
+        completion: .file(extensions: ["tar", "npz", "safetensors"]))
+    var inputs: [String] = []
 
     @Option(name: .shortAndLong, help: "The folder for the shards; it is made if it is not there.")
-    var output: String
+    var output: String?
+
+    @OptionGroup var arrays: ArrayArguments
 
     @Option(help: "Inputs that are converted at once, each by one thread that decodes and one that packs.")
     var jobs = 1
@@ -121,6 +131,9 @@ struct ConvertCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
+        guard !arrays.printColumnsExample else { return }
+        guard !inputs.isEmpty else { throw ValidationError("Missing expected argument '<inputs> ...'") }
+        guard output != nil else { throw ValidationError("Missing expected argument '--output <output>'") }
         if (allowMissingCaptions || captionsByName) && captions == nil {
             throw ValidationError("--allow-missing-captions and --captions-by-name are for --captions.")
         }
@@ -132,7 +145,9 @@ struct ConvertCommand: ParsableCommand {
     }
 
     func run() throws {
-        let options = options()
+        guard !arrays.printColumnsExample else { return try Console.line(ColumnsFile.example) }
+        var options = options()
+        try arrays.add(to: &options)
         if dryRun {
             return try ConvertCommand.reading { () throws(ShardError) in try DryRun(options) }.print(json: json)
         }
@@ -147,13 +162,13 @@ struct ConvertCommand: ParsableCommand {
         }
         bar.end()
         let output = ConvertOutput(report, seconds: bar.elapsed)
-        try output.write(to: self.output + "/report.json")
+        try output.write(to: options.output + "/report.json")
         if json { return try Console.json(output) }
-        try show(report, seconds: bar.elapsed)
+        try show(report, in: options.output, seconds: bar.elapsed)
     }
 
     private func options() -> ConvertOptions {
-        var options = ConvertOptions(inputs: inputs, output: output)
+        var options = ConvertOptions(inputs: inputs, output: output ?? "")
         options.captions = captions
         options.pairsByName = captionsByName
         options.tokenizer = tokenizer
@@ -179,7 +194,7 @@ struct ConvertCommand: ParsableCommand {
         return options
     }
 
-    private func show(_ report: ConvertReport, seconds: Double) throws {
+    private func show(_ report: ConvertReport, in output: String, seconds: Double) throws {
         let resumed = report.resumedShardCount == 0 ? "" : " (\(report.resumedShardCount) were there)"
         try Console.line(
             "\(report.rowCount) rows in \(report.shards.count) shards\(resumed), "

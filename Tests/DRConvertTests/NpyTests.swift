@@ -37,9 +37,28 @@ func npyTypesThatAreNotReadAreNamed(_ type: String) {
     #expect(error.reason.contains("\"\(type)\""))
 }
 
-@Test func npyStructuresAndFortranOrderAreUnsupported() throws {
-    let structure = "{'descr': [('f0', '<u8'), ('f1', '<u8')], 'fortran_order': False, 'shape': (1,), }\n"
-    #expect(failure { try NpyReader.read(npy(structure)[...]) }.code == .unsupportedFeature)
+@Test(
+    arguments: [
+        "[('f0', '<u8'), ('f1', '<i8')]", "[('f0', '<u8')]", "[('f0', '<u8'), ('f1', '<u8'), ('f2', '<u8')]", "[]",
+        "[('f0', '<u8'), ('f1', '<u8', (2,))]", "[('f0', [('a', '<u8')]), ('f1', '<u8')]", "['<u8', '<u8']",
+        "[('f0', '>u8'), ('f1', '>u8')]",
+    ])
+func npyStructuresThatAreNoPairsOfU64AreUnsupported(_ type: String) throws {
+    let structure = "{'descr': \(type), 'fortran_order': False, 'shape': (1,), }\n"
+    #expect(
+        failure { try NpyReader.read(npy(structure, [UInt8](repeating: 0, count: 24))[...]) }.code
+            == .unsupportedFeature)
+}
+
+@Test func pairsOfU64AsUIDsArePackedAreReadAsOneAxisMore() throws {
+    let structure = "{'descr': [('a', '<u8'), ('b', '<u8'), ], 'fortran_order': False, 'shape': (2,), }\n"
+    let bytes = npy(structure, Array(0..<32))
+    let array = try NpyReader.read(bytes[...])
+    #expect(array == ForeignArray(element: .u64, shape: [2, 2], bytes: Array(0..<32)[...]))
+    expectTruncated(bytes) { try NpyReader.read($0) }
+}
+
+@Test func npyFortranOrderIsUnsupported() throws {
     #expect(
         failure { try NpyReader.read(npy(header("<f4", "(1, 1)", fortran: "True"), [0, 0, 0, 0])[...]) }.code
             == .unsupportedFeature)

@@ -7,7 +7,7 @@ extension FuzzBodies {
     /// Takes the bytes behind the first as a file of another format; the first one says of which.
     public static func foreign(_ bytes: [UInt8]) {
         guard let kind = bytes.first else { return }
-        try? read(bytes[1...], as: Int(kind) % 14)
+        try? read(bytes[1...], as: Int(kind) % 16)
     }
 
     /// The numbers are those of `KINDS` in `Fuzz/make_seeds.py`.
@@ -26,6 +26,8 @@ extension FuzzBodies {
         case 10: text(input)
         case 12: try safetensors(input)
         case 13: try npyRows(input)
+        case 14: try rowLine(input)
+        case 15: try columnsFile(input)
         default: try sample(input)
         }
     }
@@ -72,6 +74,30 @@ extension FuzzBodies {
             let all = try reader.bytes(of: tensor, rows: 0..<rowCount)
             precondition(all.count == tensor.byteCount)
         }
+    }
+
+    /// A line of rows' texts and parameters, with names that are mapped and with none that are.
+    private static func rowLine(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        var names = ColumnNames()
+        names.fields = ["text": "caption", "syn_text_a": "b"]
+        for names in [ColumnNames(), names] {
+            var seen: Set<String> = []
+            guard let line = try? RowLine(parsing: Array(input), names, seen: &seen) else { continue }
+            precondition(line.captionSets.keys.allSatisfy { $0.hasPrefix("syn_text") })
+            for record in line.augmentations {
+                // What cannot be written is an error, and no crash.
+                guard let record, let bytes = try? record.serialized() else { continue }
+                let again = try Augmentation(parsing: bytes)
+                precondition(again.items.count == record.items.count)
+            }
+        }
+    }
+
+    /// What was read once is read again from the same text.
+    private static func columnsFile(_ input: ArraySlice<UInt8>) throws(ShardError) {
+        let file = try ColumnsFile(parsing: Array(input))
+        let again = try ColumnsFile(parsing: Array(input))
+        precondition(file == again && Set(file.names.arrays.values).count == file.names.arrays.count)
     }
 
     /// The same of an npy, and that it is read as the whole is.

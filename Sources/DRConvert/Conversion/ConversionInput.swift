@@ -9,24 +9,33 @@ internal import DRShardFormat
 
 /// One input, which becomes one shard.
 struct ConversionInput: Sendable {
-    let path: String
-    let byteCount: UInt64
-
-    init(tar path: String) {
-        self.path = path
-        byteCount = TarFolder.byteCount(path)
+    enum Kind: Sendable {
+        case tar
+        case arrays(ArrayForm)
     }
+
+    let path: String
+    /// Of all its files.
+    let byteCount: UInt64
+    let kind: Kind
+
+    init(path: String, byteCount: UInt64, kind: Kind) {
+        (self.path, self.byteCount, self.kind) = (path, byteCount, kind)
+    }
+
+    init(tar path: String) { self.init(path: path, byteCount: TarFolder.byteCount(path), kind: .tar) }
 
     /// The shard's name without its suffix.
     var name: String { TarFolder.name(of: path) }
 
-    /// All inputs that are meant: tars, folders of tars, patterns, and `@FILE`, a list of them, one a line.
-    /// - Throws: `.io` for what is not there; `.invalidArgument` if two would become shards of one name.
-    static func list(_ arguments: [String]) throws(ShardError) -> [ConversionInput] {
+    /// All inputs that are meant: tars or units of arrays, folders of them, patterns, and `@FILE`, a list of them, one a
+    /// line.
+    /// - Throws: `.io` for what is not there; `.invalidArgument` if two would become shards of one name, or if they are
+    ///   of two kinds.
+    static func list(_ options: ConvertOptions) throws(ShardError) -> [ConversionInput] {
         var inputs: [ConversionInput] = []
-        for argument in try expanded(arguments) {
-            for path in try TarFolder.list(argument) { inputs.append(ConversionInput(tar: path)) }
-        }
+        for argument in try expanded(options.inputs) { inputs += try listed(argument, options) }
+        try checkKinds(inputs, options)
         var names: Set<String> = []
         for input in inputs where !names.insert(input.name).inserted {
             throw ShardError.invalidArgument("two inputs have this name; their shards would have one name too").with(
@@ -73,9 +82,11 @@ struct ConversionInput: Sendable {
     struct Reading: Sendable {
         var textRows: TextRows
         var optionalMembers: Set<String>
+        var arrays: ArrayReading
     }
 
     func source(_ reading: Reading) throws(ShardError) -> any RowSource {
+        if let unit { return try ArrayRowSource(unit, reading.arrays, textRows: reading.textRows) }
         var options = DRSampleDecoder.Options()
         options.optionalMembers = reading.optionalMembers
         return try TarRowSource(path: path, options: options, textRows: reading.textRows)
@@ -93,9 +104,12 @@ struct SetProbe {
     /// - Throws: the first error, under `.skip` only if there is no row at all.
     init(_ inputs: [ConversionInput], options: ConvertOptions) throws(ShardError) {
         guard let first = inputs.first else { throw .invalidArgument("there is nothing to convert") }
-        reading = .init(textRows: TextRows(real: 0, synthetic: []), optionalMembers: options.optionalMembers)
+        reading = .init(
+            textRows: TextRows(real: 0, synthetic: []), optionalMembers: options.optionalMembers,
+            arrays: ArrayReading(options))
         var trouble: ShardError?
-        for input in inputs where rows.isEmpty {
+        rows = try SetProbe.rows(inputs.compactMap(\.unit), options, &reading, &byteCount, &trouble)
+        for input in inputs where input.unit == nil && rows.isEmpty {
             let samples = try SetProbe.samples(input.path, options, &trouble, &byteCount)
             guard !samples.isEmpty else { continue }
             do throws(ShardError) { reading.textRows = try TextRows.choose(samples, given: options.textRows) } catch {
@@ -110,8 +124,10 @@ struct SetProbe {
         }
         guard rows.isEmpty else { return }
         throw trouble
-            ?? ShardError.schemaMismatch("there is no sample in it; is it a tar of reinforced samples?").with(
-                .init(path: first.path))
+            ?? ShardError.schemaMismatch(
+                first.unit == nil
+                    ? "there is no sample in it; is it a tar of reinforced samples?" : "there is no row in it"
+            ).with(.init(path: first.path))
     }
 
     /// The first samples of a tar that can be read; `trouble` is the first error among all.

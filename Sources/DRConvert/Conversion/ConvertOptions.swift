@@ -17,6 +17,13 @@ package struct ConvertOptions: Sendable {
         }
     }
 
+    /// What the inputs are.
+    package enum Form: String, Sendable, CaseIterable {
+        case datacompdr
+        /// Folders of `.npy`, or `.npz` or `.safetensors` files, with lines of JSON beside them.
+        case arrays
+    }
+
     package enum Images: String, Sendable, CaseIterable {
         /// Their bytes are stored as they are. The default.
         case store
@@ -52,6 +59,12 @@ package struct ConvertOptions: Sendable {
 
     /// Tars of the DataCompDR layout, or folders, patterns or lists (`@FILE`) of them; each becomes a shard of its name.
     package var inputs: [String]
+    /// nil: it follows from each input.
+    package var form: Form?
+    /// What arrays and fields are called, where they are not called as here.
+    package var columnNames = ColumnNames()
+    /// Whether uids of arrays are made of ids that are none.
+    package var hashesIDs = false
     package var output: String
     /// Tars with real captions and images; nil: none are joined.
     package var captions: String?

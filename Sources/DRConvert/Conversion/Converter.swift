@@ -1,7 +1,7 @@
 internal import DRShard
 package import DRShardFormat
 
-/// Converts tars of the DataCompDR layout: each becomes a shard of its name.
+/// Converts tars of the DataCompDR layout, or units of arrays: each becomes a shard of its name.
 package enum Converter {
     /// Called with rows and input bytes that are done, and input bytes that there are; from any thread, one at a time.
     package typealias Progress = @Sendable (_ rows: Int, _ bytes: UInt64, _ totalBytes: UInt64) -> Void
@@ -32,7 +32,7 @@ package enum Converter {
     static func prepare(
         _ options: ConvertOptions, progress: Progress?
     ) throws(ShardError) -> ([ConversionInput], ConversionContext) {
-        let inputs = try ConversionInput.list(options.inputs)
+        let inputs = try ConversionInput.list(options)
         var tokenizer: CLIPTokenizer?
         var record: Tokenizer?
         if let path = options.tokenizer {
@@ -47,9 +47,11 @@ package enum Converter {
                 try CaptionStore(folder: folder, onError: options.onError, pairsByName: options.pairsByName)
             } else { nil }
         let probe = try SetProbe(inputs, options: options)
+        var reading = probe.reading
+        reading.arrays.tokenizer = tokenizer
         let layout = try SetLayout(rows: probe.rows, options: options, tokenizer: record)
         let context = ConversionContext(
-            options: options, layout: layout, reading: probe.reading, captions: captions, tokenizer: tokenizer,
+            options: options, layout: layout, reading: reading, captions: captions, tokenizer: tokenizer,
             ledger: UIDLedger(), meter: ConversionMeter(inputs, progress))
         // Better now than after hours of work.
         if !options.resumes {

@@ -25,7 +25,7 @@ package struct DryRun: Sendable {
     package init(_ options: ConvertOptions) throws(ShardError) {
         var options = options
         options.resumes = true
-        let inputs = try ConversionInput.list(options.inputs)
+        let inputs = try ConversionInput.list(options)
         let (_, context) = try Converter.prepare(options, progress: nil)
         let probe = try SetProbe(inputs, options: options)
         inputCount = inputs.count

@@ -42,6 +42,10 @@ struct FinishedShard {
         text += " by_name=\(options.pairsByName) text_rows=\(options.textRows?.text ?? "auto")"
         text += " rows_per_group=\(options.rowsPerGroup.map(String.init) ?? "auto")"
         text += " encoding=\(options.bf16Storage?.rawValue ?? "standard")"
+        if input.unit != nil {
+            let names = hex(SHA256.digest(Array(options.columnNames.identity.utf8)))
+            text += " from=arrays hash_ids=\(options.hashesIDs) columns=\(names.prefix(16))"
+        }
         for (column, storage) in options.storage.sorted(by: { $0.key < $1.key }) {
             text += " \(column)=\(storage.rawValue)"
         }

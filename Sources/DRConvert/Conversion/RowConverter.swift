@@ -36,27 +36,40 @@ struct RowConverter {
         let crops = try crops(of: row, &counts)
         for view in 0..<layout.viewCount {
             if let column = columns.augmentation {
-                if crops.isEmpty {
-                    try sink.setAbsent(column: column, variant: view)
+                if !crops.isEmpty, let crop = crops[view] {
+                    try sink.set(try crop.serialized(), column: column, variant: view)
                 } else {
-                    try sink.set(try crops[view].serialized(), column: column, variant: view)
+                    try sink.setAbsent(column: column, variant: view)
                 }
             }
-            let place = row.views[view]
-            try sink.set(matrices[place.matrix][place.row].span, column: columns.imageEmbedding, variant: view)
+            try set(row.views[view], of: matrices, column: columns.imageEmbedding, variant: view, sink)
         }
-        if let column = columns.realEmbedding, let place = row.realEmbedding {
-            try sink.set(matrices[place.matrix][place.row].span, column: column, variant: 0)
+        if let column = columns.realEmbedding, let cell = row.realEmbedding {
+            try set(cell, of: matrices, column: column, variant: 0, sink)
         }
-        for (set, own) in zip(columns.sets, row.captionSets) {
+        for (set, own) in zip(columns.sets, row.captionSets.filter({ !$0.embeddings.isEmpty })) {
             for i in 0..<set.count {
-                let place = own.embeddings[i]
-                try sink.set(matrices[place.matrix][place.row].span, column: set.embedding, variant: i)
-                try setText(own.texts[i], text: set.text, tokens: set.tokens, variant: i, sink, &counts)
+                try self.set(own.embeddings[i], of: matrices, column: set.embedding, variant: i, sink)
+                guard let column = set.text, let texts = own.texts else { continue }
+                if let text = texts[i] {
+                    try setText(text, text: column, tokens: set.tokens, variant: i, sink, &counts)
+                } else {
+                    try sink.setAbsent(column: column, variant: i)
+                    if let tokens = set.tokens { try sink.setAbsent(column: tokens, variant: i) }
+                }
             }
         }
         counts.loneSurrogates += row.loneSurrogateCount
         try setJoined(row, sink, &counts)
+    }
+
+    private func set<Sink: RowSink>(
+        _ cell: SourceRow.Cell, of matrices: [EmbeddingRows], column: Int, variant: Int, _ sink: Sink
+    ) throws(ShardError) {
+        switch cell {
+        case .row(let matrix, let row): try sink.set(matrices[matrix][row].span, column: column, variant: variant)
+        case .missing(let state): try sink.setMissing(state, column: column, variant: variant)
+        }
     }
 
     private func checkShape(_ row: SourceRow) throws(ShardError) {
@@ -74,12 +87,15 @@ struct RowConverter {
         try expect(
             "embeddings of the real caption", row.realEmbedding == nil ? 0 : 1,
             layout.columns.realEmbedding == nil ? 0 : 1)
-        let (sets, own) = (layout.columns.sets, row.captionSets.filter { !$0.texts.isEmpty })
+        let (sets, own) = (layout.columns.sets, row.captionSets.filter { !$0.embeddings.isEmpty })
         guard sets.map(\.key) == own.map(\.key) else {
             throw .schemaMismatch(
                 "synthetic captions \(own.map(\.key)), where the set's first sample has \(sets.map(\.key))")
         }
-        for (set, own) in zip(sets, own) { try expect("synthetic captions", own.texts.count, set.count) }
+        for (set, own) in zip(sets, own) {
+            try expect("synthetic captions", own.embeddings.count, set.count)
+            try expect("lists of texts \"\(set.key)\"", own.texts == nil ? 0 : 1, set.text == nil ? 0 : 1)
+        }
     }
 
     private func setOptional<Sink: RowSink>(
@@ -155,7 +171,7 @@ struct RowConverter {
 
     /// The row's augmentation records as they are stored. Crop boxes are in pixels of the original: those that leave it,
     /// or the image that is there, would be replayed wrongly, and are counted.
-    private func crops(of row: SourceRow, _ counts: inout RowCounts) throws(ShardError) -> [Augmentation] {
+    private func crops(of row: SourceRow, _ counts: inout RowCounts) throws(ShardError) -> [Augmentation?] {
         if layout.columns.augmentation == nil, !row.augmentations.isEmpty {
             throw .schemaMismatch("it has augmentation parameters, which the set's first samples have not")
         }
@@ -167,7 +183,7 @@ struct RowConverter {
             }
         }
         for record in row.augmentations {
-            guard let box = record.crop else { continue }
+            guard let box = record?.crop else { continue }
             counts.cropCount += 1
             if let size = row.originalSize, !size.contains(box) { counts.cropsOutsideOriginal += 1 }
             if let size = row.image?.size, !size.contains(box) { counts.cropsOutsideImage += 1 }
@@ -177,8 +193,8 @@ struct RowConverter {
             throw .schemaMismatch("--rescale-crops needs original_width and original_height, which it has not")
         }
         guard original != image else { return row.augmentations }
-        counts.cropsRescaled += row.augmentations.count { $0.crop != nil }
-        return row.augmentations.map { $0.rescaled(from: original, to: image) }
+        counts.cropsRescaled += row.augmentations.count { $0?.crop != nil }
+        return row.augmentations.map { $0?.rescaled(from: original, to: image) }
     }
 
     // MARK: Precision

@@ -12,7 +12,7 @@ protocol RowSink: AnyObject {
     /// Whether it can take no more rows, whatever they are.
     var hasFailed: Bool { get }
     func set(_ value: Span<UInt8>, column: Int, variant: Int) throws(ShardError)
-    func setAbsent(column: Int, variant: Int) throws(ShardError)
+    func setMissing(_ state: CellState, column: Int, variant: Int) throws(ShardError)
     func endRow() throws(ShardError)
     /// Takes back what was set of the open row.
     func discardRow()
@@ -26,19 +26,22 @@ extension RowSink {
     func set(_ text: String, column: Int, variant: Int = 0) throws(ShardError) {
         try set(Array(text.utf8).span, column: column, variant: variant)
     }
+
+    func setAbsent(column: Int, variant: Int) throws(ShardError) {
+        try setMissing(.absent, column: column, variant: variant)
+    }
 }
 
-extension ShardWriter: RowSink {
-    func setAbsent(column: Int, variant: Int) throws(ShardError) { try setMissing(column: column, variant: variant) }
-}
+extension ShardWriter: RowSink {}
 
 /// Compares rows with those of a shard, in order, bit for bit.
 final class RowComparison: RowSink {
     private struct Cell {
         let column: Int
         let variant: Int
-        /// Where its value lies in `bytes`; nil if it is absent.
-        let range: Range<Int>?
+        let state: CellState
+        /// Where its value lies in `bytes`; empty if it is missing.
+        let range: Range<Int>
     }
 
     private let reader: ShardReader
@@ -60,11 +63,11 @@ final class RowComparison: RowSink {
         let start = bytes.count
         // SAFETY: the bytes are only copied, inside the closure.
         unsafe value.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
-        open.append(Cell(column: column, variant: variant, range: start..<bytes.count))
+        open.append(Cell(column: column, variant: variant, state: .present, range: start..<bytes.count))
     }
 
-    func setAbsent(column: Int, variant: Int) throws(ShardError) {
-        open.append(Cell(column: column, variant: variant, range: nil))
+    func setMissing(_ state: CellState, column: Int, variant: Int) throws(ShardError) {
+        open.append(Cell(column: column, variant: variant, state: state, range: 0..<0))
     }
 
     func discardRow() {
@@ -91,12 +94,9 @@ final class RowComparison: RowSink {
         for cell in open {
             let index = (rowCount - firstRow) * reader.schema.variantCount(of: cell.column) + cell.variant
             let cells = stored[cell.column]
-            let isAbsent = cells.missing.contains { $0.index == index }
-            let isSame =
-                if let range = cell.range { !isAbsent && bytes[range] == cells.bytes[cells.ranges[index]] } else {
-                    isAbsent
-                }
-            guard isSame else {
+            let state = cells.missing.first { $0.index == index }?.state ?? .present
+            let isSame = state != .present || bytes[cell.range] == cells.bytes[cells.ranges[index]]
+            guard state == cell.state, isSame else {
                 throw ShardError.corrupt("the cell that is stored is not the source's").with(
                     .init(
                         path: path, column: reader.schema.columns[cell.column].name, variant: cell.variant,

@@ -57,6 +57,10 @@ extension SetLayout {
             }
             try expectSame("column \"\(there.name)\"", describe(there), describe(here))
         }
+        func ids(_ schema: Schema) -> String {
+            schema.metadata.provenance.first { $0.key == "uids" }?.value ?? "as given"
+        }
+        try expectSame("uids", ids(schema), ids(made))
         guard schema.metadata.tokenizers == made.metadata.tokenizers,
             schema.columns.map(\.tokenizer) == made.columns.map(\.tokenizer)
         else { throw .schemaMismatch("its tokenizer is another") }

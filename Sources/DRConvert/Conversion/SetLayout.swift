@@ -8,7 +8,8 @@ struct SetLayout: Sendable {
     struct CaptionSet: Sendable {
         var key: String
         var count: Int
-        var text: Int
+        /// nil: embeddings alone.
+        var text: Int?
         var tokens: Int?
         var embedding: Int
     }
@@ -90,7 +91,7 @@ private struct SchemaDraft {
         addTeachers()
         if let tokenizer { metadata.tokenizers = [tokenizer] }
         if columns.augmentation != nil {
-            metadata.operations = RandAugment.table(of: rows.lazy.flatMap(\.augmentations))
+            metadata.operations = RandAugment.table(of: rows.lazy.flatMap { $0.augmentations.lazy.compactMap(\.self) })
         }
         metadata.sources = options.sources
         if options.rescalesCrops {
@@ -100,6 +101,7 @@ private struct SchemaDraft {
                     value: "moved from pixels of the original to those of the stored image, whose size is original_size"
                 ))
         }
+        if options.hashesIDs { metadata.provenance.append(Note(key: "uids", value: ArrayReading.hashNote)) }
         return try Schema(axes: axes, columns: list, metadata: metadata)
     }
 
@@ -140,21 +142,21 @@ private struct SchemaDraft {
 
     /// `syn_text` is the axis "synthetic"; `syn_text_X` is "synthetic_X".
     private mutating func addSet(_ set: SourceRow.CaptionSet) throws(ShardError) {
-        guard !set.texts.isEmpty else { return }
+        guard !set.embeddings.isEmpty else { return }
         let suffix = String(set.key.dropFirst("syn_text".count))
         let axis = axes.count
-        let text = add("syn_text" + suffix, .text, .utf8, axis: axis)
+        let text = set.texts == nil ? nil : add("syn_text" + suffix, .text, .utf8, axis: axis)
         var tokens: Int?
-        if tokenizer != nil {
+        if tokenizer != nil, text != nil {
             tokens = add("syn_tokens" + suffix, .tokens, .ragged(.u16), axis: axis, tokenizer: 0)
         }
         let embedding = add("syn_text" + suffix + "_emb", .textEmbedding, embedding, axis: axis)
         columns.sets.append(
-            .init(key: set.key, count: set.texts.count, text: text, tokens: tokens, embedding: embedding))
+            .init(key: set.key, count: set.embeddings.count, text: text, tokens: tokens, embedding: embedding))
         let captioner = try options.captioner(of: set.key, among: rows[0].captionSets.map(\.key))
         axes.append(
             Axis(
-                name: "synthetic" + suffix, kind: .syntheticCaption, count: set.texts.count,
+                name: "synthetic" + suffix, kind: .syntheticCaption, count: set.embeddings.count,
                 exchangeable: options.exchangeableCaptions, source: captioner, definingColumn: text))
         if let captioner { metadata.captioners.append(Captioner(name: captioner, axis: axis)) }
     }
@@ -171,21 +173,23 @@ private struct SchemaDraft {
 
     /// Whether a teacher's part of the first rows' image embeddings has norm 1, up to rounding.
     private func isNormalised(_ teacher: ConvertOptions.TeacherSlice) -> Teacher.Normalised {
+        var isSeen = false
         for row in rows {
-            for view in row.views {
-                let array = row.matrices[view.matrix].array
+            for case .row(let matrix, let view) in row.views {
+                let array = row.matrices[matrix].array
                 let dims = array.shape[1]
                 guard teacher.first >= 0, teacher.count > 0, teacher.first <= dims,
                     teacher.count <= dims - teacher.first
                 else { return .unknown }
                 var sum = 0.0
                 for i in teacher.first..<teacher.first + teacher.count {
-                    guard let value = EmbeddingRows.value(array, view.row * dims + i) else { return .unknown }
+                    guard let value = EmbeddingRows.value(array, view * dims + i) else { return .unknown }
                     sum += Double(value) * Double(value)
                 }
                 guard abs(sum - 1) < 0.02 else { return .no }
+                isSeen = true
             }
         }
-        return .yes
+        return isSeen ? .yes : .unknown
     }
 }

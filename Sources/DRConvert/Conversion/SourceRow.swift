@@ -2,10 +2,11 @@ package import DRShardFormat
 
 /// One row of a data set as a source gives it, before it is joined with captions and images and stored.
 package struct SourceRow: Sendable {
-    /// A row of one of the row's matrices.
-    package struct MatrixRow: Sendable, Equatable {
-        package var matrix: Int
-        package var row: Int
+    /// An embedding: a row of one of the row's matrices, or none. A tar has all that it says it has; arrays may not.
+    package enum Cell: Sendable, Equatable {
+        case row(matrix: Int, row: Int)
+        /// Absent or lost.
+        case missing(CellState)
     }
 
     /// A matrix of embeddings, `[rows, dims]`, and its name for errors.
@@ -18,9 +19,9 @@ package struct SourceRow: Sendable {
     package struct CaptionSet: Sendable {
         /// `syn_text`, or `syn_text_` and the captioner's name.
         package var key: String
-        package var texts: [String]
-        /// One for each text.
-        package var embeddings: [MatrixRow]
+        /// One for each embedding, nil for one that is missing; nil: the source has embeddings alone.
+        package var texts: [String?]?
+        package var embeddings: [Cell]
     }
 
     /// The bytes of an image file, and where they lie.
@@ -41,13 +42,13 @@ package struct SourceRow: Sendable {
     package var caption: String?
     package var image: Image?
     package var originalSize: ImageSize?
-    /// One for each view; empty if there are none.
-    package var augmentations: [Augmentation] = []
+    /// One for each view, nil for one that is missing; empty if there are none.
+    package var augmentations: [Augmentation?] = []
     package var matrices: [Matrix]
     /// One for each view.
-    package var views: [MatrixRow]
-    /// Of the real caption.
-    package var realEmbedding: MatrixRow?
+    package var views: [Cell]
+    /// Of the real caption; nil: the source has none.
+    package var realEmbedding: Cell?
     package var captionSets: [CaptionSet] = []
     package var loneSurrogateCount = 0
 

@@ -35,10 +35,10 @@ package enum TarFolder {
             == .typeDirectory
     }
 
-    /// A file's name without its folder and `.tar`.
+    /// A file's name without its folder and `.tar`, or the suffix of arrays.
     package static func name(of path: String) -> String {
         let name = path.split(separator: "/").last.map(String.init) ?? path
-        return name.hasSuffix(".tar") ? String(name.dropLast(4)) : name
+        return name.hasSuffix(".tar") ? String(name.dropLast(4)) : ArrayFolder.stem(of: name)
     }
 
     /// Makes a folder, and those above it.

@@ -49,15 +49,15 @@ package final class TarRowSource: RowSource {
                 .init(name: "image_emb", array: sample.imageEmbeddings),
                 .init(name: "text_emb", array: sample.textEmbeddings),
             ],
-            views: (0..<sample.imageEmbeddings.shape[0]).map { .init(matrix: 0, row: $0) },
-            realEmbedding: .init(matrix: 1, row: textRows.real), loneSurrogateCount: sample.loneSurrogateCount)
+            views: (0..<sample.imageEmbeddings.shape[0]).map { .row(matrix: 0, row: $0) },
+            realEmbedding: .row(matrix: 1, row: textRows.real), loneSurrogateCount: sample.loneSurrogateCount)
         for set in sample.captionSets {
-            var embeddings: [SourceRow.MatrixRow]
+            var embeddings: [SourceRow.Cell]
             if let own = set.embeddings {
                 row.matrices.append(.init(name: set.key + "_emb", array: own))
-                embeddings = (0..<own.shape[0]).map { .init(matrix: row.matrices.count - 1, row: $0) }
+                embeddings = (0..<own.shape[0]).map { .row(matrix: row.matrices.count - 1, row: $0) }
             } else {
-                embeddings = textRows.synthetic.map { .init(matrix: 1, row: $0) }
+                embeddings = textRows.synthetic.map { .row(matrix: 1, row: $0) }
                 guard embeddings.count == set.texts.count else {
                     throw .schemaMismatch(
                         "\(set.texts.count) captions \"\(set.key)\", where the set's first sample has \(embeddings.count)"

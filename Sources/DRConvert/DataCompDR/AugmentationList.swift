@@ -19,7 +19,7 @@ package enum AugmentationList {
         return records
     }
 
-    private static func record(_ value: JSONValue, _ place: @autoclosure () -> String) throws(ShardError)
+    static func record(_ value: JSONValue, _ place: @autoclosure () -> String) throws(ShardError)
         -> Augmentation
     {
         let parts = try elements(value, place(), count: 2)
@@ -37,14 +37,21 @@ package enum AugmentationList {
         }
         let crop = Augmentation.Box(top: sides[0], left: sides[1], height: sides[2], width: sides[3])
         if case .null = parts[1] { return Augmentation(items: [.crop(crop), .null(kind: 2)]) }
+        let operations = try operations(parts[1], "\(place())[1]")
+        return Augmentation(items: [.crop(crop), .randAugment(operations)])
+    }
+
+    static func operations(
+        _ value: JSONValue, _ place: @autoclosure () -> String
+    ) throws(ShardError) -> [Augmentation.Operation] {
         var operations: [Augmentation.Operation] = []
-        for (index, item) in try elements(parts[1], "\(place())[1]", count: nil).enumerated() {
-            operations.append(try operation(item, "\(place())[1][\(index)]"))
+        for (index, item) in try elements(value, place(), count: nil).enumerated() {
+            operations.append(try operation(item, "\(place())[\(index)]"))
         }
         guard operations.count <= UInt8.max else {
-            throw .limitExceeded("\(place())[1]: \(operations.count) operations")
+            throw .limitExceeded("\(place()): \(operations.count) operations")
         }
-        return Augmentation(items: [.crop(crop), .randAugment(operations)])
+        return operations
     }
 
     private static func operation(_ value: JSONValue, _ place: @autoclosure () -> String) throws(ShardError)
@@ -62,7 +69,7 @@ package enum AugmentationList {
         }
     }
 
-    private static func elements(
+    static func elements(
         _ value: JSONValue, _ place: @autoclosure () -> String, count: Int?
     ) throws(ShardError) -> [JSONValue] {
         guard case .array(let elements) = value else { throw wrong(place(), "an array", value) }
@@ -72,7 +79,7 @@ package enum AugmentationList {
         return elements
     }
 
-    private static func wrong(_ place: String, _ expected: String, _ found: JSONValue) -> ShardError {
+    static func wrong(_ place: String, _ expected: String, _ found: JSONValue) -> ShardError {
         .corrupt("\(place): expected \(expected), found \(found.kind)")
     }
 }

@@ -98,11 +98,12 @@ package enum Deflate {
     }
 
     /// CRC-32 as gzip, zip and PNG use it.
-    package static func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    /// - Parameter start: that of the bytes before these.
+    package static func crc32(_ bytes: ArraySlice<UInt8>, after start: UInt32 = 0) -> UInt32 {
         // SAFETY: the buffer is valid for its count during the call. A null pointer would mean "start", so empty
         // input is answered here.
         bytes.isEmpty
-            ? 0 : unsafe bytes.withUnsafeBufferPointer { unsafe libdeflate_crc32(0, $0.baseAddress, $0.count) }
+            ? start : unsafe bytes.withUnsafeBufferPointer { unsafe libdeflate_crc32(start, $0.baseAddress, $0.count) }
     }
 
     /// Compresses `bytes`; the same input, level and libdeflate version give the same output.

@@ -17,8 +17,8 @@ package enum NpyReader {
     /// Reads an array without copying its data.
     ///
     /// - Throws: `.truncated` if header or data are short; `.corrupt` for a header that NumPy does not write or bytes
-    ///   after the data; `.unsupportedVersion`; `.unsupportedFeature` for big-endian, object, structured and other
-    ///   types, and for column-major order of two axes or more; `.limitExceeded` for a header above 64 KiB.
+    ///   after the data; `.unsupportedVersion`; `.unsupportedFeature` for big-endian, object, structured (but for pairs
+    ///   of u64, as uids are packed, which are read as one axis more) and other types, and for column-major order of two axes or more; `.limitExceeded` for a header above 64 KiB.
     package static func read(_ bytes: ArraySlice<UInt8>) throws(ShardError) -> ForeignArray {
         let layout = try layout(bytes)
         let data = bytes[(bytes.startIndex + layout.dataOffset)...]
@@ -46,11 +46,12 @@ package enum NpyReader {
         let header = try bytes.part(8 + lengthByteCount, headerByteCount, "npy header")
         var parser = NpyHeaderParser(header)
         try parser.parse()
-        guard let descriptor = parser.descriptor, let shape = parser.shape, let isFortran = parser.isFortran else {
+        guard let descriptor = parser.descriptor, var shape = parser.shape, let isFortran = parser.isFortran else {
             throw .corrupt("npy header lacks one of descr, fortran_order, shape")
         }
+        if parser.isPair { shape.append(2) }
         let element = try elementType(descriptor)
-        guard !isFortran || shape.count <= 1 else {
+        guard !isFortran || parser.shape?.count ?? 0 <= 1 else {
             throw .unsupportedFeature("npy array of shape \(shape) in column-major (Fortran) order")
         }
         guard let byteCount = ForeignArray.byteCount(element, shape) else {
@@ -98,6 +99,8 @@ private struct NpyHeaderParser {
     private let bytes: ArraySlice<UInt8>
     private var position: Int
     var descriptor: String?
+    /// Whether an element is two numbers of the descriptor's type.
+    var isPair = false
     var isFortran: Bool?
     var shape: [Int]?
 
@@ -113,10 +116,7 @@ private struct NpyHeaderParser {
             try expect(":")
             switch key {
             case "descr" where descriptor == nil:
-                if peek() == UInt8(ascii: "[") {
-                    throw .unsupportedFeature("npy array of structures, only plain numbers are read")
-                }
-                descriptor = try string()
+                descriptor = peek() == UInt8(ascii: "[") ? try pair() : try string()
             case "fortran_order" where isFortran == nil: isFortran = try boolean()
             case "shape" where shape == nil: shape = try tuple()
             default: throw .corrupt("npy header has the key \"\(key)\" too often or at all")
@@ -158,6 +158,33 @@ private struct NpyHeaderParser {
         else { throw failure("a plain string") }
         position = end + 1
         return text
+    }
+
+    /// The type of both fields of `[('f0', '<u8'), ('f1', '<u8')]`, whatever their names.
+    private mutating func pair() throws(ShardError) -> String {
+        try expect("[")
+        var types: [String] = []
+        while !take("]") {
+            let isField = take("(")
+            let name = isField ? try string() : ""
+            guard isField, take(","), peek() != UInt8(ascii: "["), case let type = try string(), take(")"),
+                types.count < 2, type == "<u8"
+            else {
+                throw .unsupportedFeature(
+                    "npy array of structures (field \"\(name)\"), only plain numbers and pairs of \"<u8\" are read")
+            }
+            types.append(type)
+            if !take(",") {
+                try expect("]")
+                break
+            }
+        }
+        guard types.count == 2 else {
+            throw .unsupportedFeature(
+                "npy array of structures of \(types.count) fields, only pairs of \"<u8\" are read")
+        }
+        isPair = true
+        return types[0]
     }
 
     private mutating func boolean() throws(ShardError) -> Bool {

@@ -1,6 +1,7 @@
+package import DRShard
 package import DRShardFormat
 
-/// A zip file that lies in memory: `.npz`, and what `torch.save` writes. Reads strictly; zip64, stored and deflated.
+/// A zip file: `.npz`, and what `torch.save` writes. Reads strictly; zip64, stored and deflated.
 ///
 /// The central directory is what counts. Local headers must be where it says, carry the same name and method, and
 /// (unless a data descriptor follows) the same sizes and CRC. Members may not overlap. Source: PKWARE APPNOTE 6.3.
@@ -19,7 +20,7 @@ package struct ZipReader {
     }
 
     package let entries: [Entry]
-    let bytes: ArraySlice<UInt8>
+    private let bytes: ZipBytes
 
     static let maximumEntryCount = 65_536
     private static let endSignature: [UInt8] = [0x50, 0x4B, 5, 6]
@@ -30,7 +31,16 @@ package struct ZipReader {
     ///
     /// - Throws: `.truncated` if the file begins like a zip and has no end record; `.corrupt` for contradictions;
     ///   `.unsupportedFeature` for encryption, several disks, other methods; `.limitExceeded` above 65,536 members.
-    package init(_ bytes: ArraySlice<UInt8>) throws(ShardError) {
+    package init(_ bytes: ArraySlice<UInt8>) throws(ShardError) { try self.init(ZipBytes(bytes)) }
+
+    /// The same of a file of which ranges are read: it may be larger than memory.
+    package init(_ source: any ByteSource) throws(ShardError) {
+        do throws(ShardError) { try self.init(try ZipBytes(source)) } catch {
+            throw error.with(.init(path: source.path))
+        }
+    }
+
+    private init(_ bytes: ZipBytes) throws(ShardError) {
         let directory = try Self.locateDirectory(bytes)
         guard directory.entryCount <= Self.maximumEntryCount else {
             throw .limitExceeded("zip has \(directory.entryCount) members, at most \(Self.maximumEntryCount) are read")
@@ -71,8 +81,9 @@ package struct ZipReader {
     /// - Throws: `.limitExceeded` above `limit`, before allocating; `.checksumMismatch`; `.corrupt`.
     package func read(_ entry: Entry, limit: Int, with inflater: Inflater) throws(ShardError) -> ArraySlice<UInt8> {
         do throws(ShardError) {
-            guard entry.byteCount <= limit else {
-                throw .limitExceeded("\(entry.byteCount) bytes, at most \(limit) are read")
+            guard entry.byteCount <= limit, entry.compressedByteCount <= limit else {
+                throw .limitExceeded(
+                    "\(max(entry.byteCount, entry.compressedByteCount)) bytes, at most \(limit) are read")
             }
             let raw = try bytes.part(entry.dataOffset, entry.compressedByteCount, "zip member")
             let data = entry.isStored ? raw : try inflater.raw(raw, byteCount: entry.byteCount)[...]
@@ -84,6 +95,11 @@ package struct ZipReader {
         } catch { throw error.inside(entry.name) }
     }
 
+    /// Where the data of a member lie in the file.
+    func range(of entry: Entry) -> Range<UInt64> {
+        UInt64(entry.dataOffset)..<UInt64(entry.dataOffset) + UInt64(entry.compressedByteCount)
+    }
+
     private struct Directory {
         var entryCount: Int
         var offset: Int
@@ -91,10 +107,11 @@ package struct ZipReader {
         var end: Int
     }
 
-    private static func locateDirectory(_ bytes: ArraySlice<UInt8>) throws(ShardError) -> Directory {
-        guard let end = endRecordOffset(bytes) else {
-            let isZip = bytes.has([0x50, 0x4B, 3, 4]) || bytes.has(endSignature)
-            let isBeginning = bytes.count < 4 && [0x50, 0x4B, 3, 4].starts(with: bytes)
+    private static func locateDirectory(_ bytes: ZipBytes) throws(ShardError) -> Directory {
+        guard let end = try endRecordOffset(bytes) else {
+            let head = try bytes.part(0, min(4, bytes.count), "zip")
+            let isZip = head.has([0x50, 0x4B, 3, 4]) || head.has(endSignature)
+            let isBeginning = bytes.count < 4 && [0x50, 0x4B, 3, 4].starts(with: head)
             if isZip || isBeginning { throw .truncated("zip of \(bytes.count) bytes has no end record") }
             throw .corrupt("not a zip: \(bytes.count) bytes without its signatures")
         }
@@ -104,7 +121,7 @@ package struct ZipReader {
         var byteCount = try bytes.small(end + 12, 4, "zip end record")
         let disks = [try bytes.small(end + 4, 2, "zip end record"), try bytes.small(end + 6, 2, "zip end record")]
         let here = try bytes.small(end + 8, 2, "zip end record")
-        if end >= 20, bytes.has(locator64Signature, at: end - 20) {
+        if end >= 20, try bytes.has(locator64Signature, at: end - 20) {
             (directory, byteCount) = try directory64(bytes, locator: end - 20)
         } else if disks != [0, 0] || here != directory.entryCount {
             throw .unsupportedFeature("zip of several disks")
@@ -119,10 +136,10 @@ package struct ZipReader {
         return directory
     }
 
-    private static func directory64(_ bytes: ArraySlice<UInt8>, locator: Int) throws(ShardError) -> (Directory, Int) {
+    private static func directory64(_ bytes: ZipBytes, locator: Int) throws(ShardError) -> (Directory, Int) {
         let what = "zip64 end record"
         let end = try length(bytes, locator + 8, what)
-        guard bytes.has(end64Signature, at: end), end <= locator - 56 else {
+        guard try bytes.has(end64Signature, at: end), end <= locator - 56 else {
             throw .corrupt("no zip64 end record at byte \(end)")
         }
         let byteCount = try length(bytes, end + 4, what)
@@ -138,19 +155,19 @@ package struct ZipReader {
     }
 
     /// A 64-bit number that can be a size in memory.
-    private static func length(_ bytes: ArraySlice<UInt8>, _ offset: Int, _ what: String) throws(ShardError) -> Int {
+    private static func length(_ bytes: ZipBytes, _ offset: Int, _ what: String) throws(ShardError) -> Int {
         let value = try bytes.number(offset, 8, what)
         guard let length = Int(exactly: value) else { throw .corrupt("\(what) holds the size \(value)") }
         return length
     }
 
     /// The end record is the last one whose comment reaches exactly to the end of the file.
-    private static func endRecordOffset(_ bytes: ArraySlice<UInt8>) -> Int? {
+    private static func endRecordOffset(_ bytes: ZipBytes) throws(ShardError) -> Int? {
         var offset = bytes.count - 22
         let lowest = max(0, offset - 0xFFFF)
         while offset >= lowest {
-            if bytes.has(endSignature, at: offset),
-                let comment = try? bytes.small(offset + 20, 2, ""), comment == bytes.count - 22 - offset
+            if try bytes.has(endSignature, at: offset),
+                try bytes.small(offset + 20, 2, "zip end record") == bytes.count - 22 - offset
             {
                 return offset
             }
@@ -159,10 +176,12 @@ package struct ZipReader {
         return nil
     }
 
-    private static func entry(_ bytes: ArraySlice<UInt8>, at position: Int, end: Int) throws(ShardError) -> (Entry, Int)
-    {
+    private static func entry(_ bytes: ZipBytes, at position: Int, end: Int) throws(ShardError) -> (Entry, Int) {
         let what = "zip directory"
-        let header = try bytes[..<(bytes.startIndex + end)].part(position, 46, what)
+        guard end - position >= 46 else {
+            throw .truncated("\(what) needs 46 bytes at \(position), it ends at \(end)")
+        }
+        let header = try bytes.part(position, 46, what)
         guard header.has([0x50, 0x4B, 1, 2]) else { throw .corrupt("no zip directory entry at byte \(position)") }
         let nameByteCount = try header.small(28, 2, what)
         let extraByteCount = try header.small(30, 2, what)
@@ -225,14 +244,16 @@ package struct ZipReader {
 
     /// Follows a directory entry to its local header and data.
     private static func local(
-        _ bytes: ArraySlice<UInt8>, sizes: Sizes, name: ArraySlice<UInt8>, text: String, flags: Int, method: Int,
+        _ bytes: ZipBytes, sizes: Sizes, name: ArraySlice<UInt8>, text: String, flags: Int, method: Int,
         crc32: UInt32
     ) throws(ShardError) -> Entry {
         let what = "zip local header"
         guard let offset = Int(exactly: sizes.headerOffset), let byteCount = Int(exactly: sizes.byteCount),
             let compressedByteCount = Int(exactly: sizes.compressedByteCount)
         else { throw .corrupt("zip directory holds a size beyond 63 bits") }
-        guard bytes.has([0x50, 0x4B, 3, 4], at: offset) else { throw .corrupt("no zip local header at byte \(offset)") }
+        guard try bytes.has([0x50, 0x4B, 3, 4], at: offset) else {
+            throw .corrupt("no zip local header at byte \(offset)")
+        }
         let nameByteCount = try bytes.small(offset + 26, 2, what)
         let extraByteCount = try bytes.small(offset + 28, 2, what)
         guard try bytes.part(offset + 30, nameByteCount, what).elementsEqual(name),
