@@ -1,7 +1,28 @@
 import DRConvert
 import DRShard
 import DRShardFormat
+import Synchronization
 import Testing
+
+/// Counts the bytes that are read of another source.
+private final class CountingSource: ByteSource {
+    private let source: MemorySource
+    private let count = Mutex(0)
+
+    init(_ source: MemorySource) { self.source = source }
+
+    var path: String { source.path }
+    var byteCount: UInt64 { source.byteCount }
+    // SAFETY: nothing is handed out.
+    var memory: UnsafeRawBufferPointer? { nil }
+    var readByteCount: Int { count.withLock { $0 } }
+
+    func read(_ requests: [ReadRequest], into target: UnsafeMutableRawBufferPointer) throws(ShardError) {
+        count.withLock { $0 += requests.reduce(0) { $0 + $1.byteCount } }
+        // SAFETY: requests and target are the caller's.
+        try unsafe source.read(requests, into: target)
+    }
+}
 
 private func convert(_ folder: String, _ change: (inout ConvertOptions) -> Void = { _ in }) throws -> ConvertReport {
     var options = ConvertOptions(inputs: [folder + "/out"], output: folder + "/again")
@@ -92,6 +113,15 @@ private func convert(_ folder: String, _ change: (inout ConvertOptions) -> Void 
         #expect(failure { try file.read(file.entries[0], limit: byteCount - 1, with: inflater) }.code == .limitExceeded)
         let error = failure { try ZipReader(MemorySource(Array(bytes.dropLast(30)), path: "a.npz")) }
         #expect(error.code == .truncated && error.context.path == "a.npz")
+    }
+
+    @Test func aZipInAFileIsOpenedWithoutReadingItsMembers() throws {
+        let bytes = rawZip([RawMember(name: "a", data: randomBytes(1 << 20, seed: 1))])
+        let source = CountingSource(MemorySource(bytes, path: "a.npz"))
+        let zip = try ZipReader(source)
+        #expect(zip.entries.count == 1 && source.readByteCount < 200_000, "\(source.readByteCount)")
+        _ = try zip.read(zip.entries[0], limit: 1 << 20, with: try Inflater())
+        #expect(source.readByteCount > 1 << 20)
     }
 
     @Test func aLineOfAnotherNameIsReadByThatNameAlone() throws {

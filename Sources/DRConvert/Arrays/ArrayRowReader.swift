@@ -53,6 +53,9 @@ final class ArrayRowReader {
         rowCount += 1
         rowName = "in row \(number)"
         let line = try lines?.next()
+        if let lines, line == nil {
+            throw ShardError.truncated("it became shorter while it was read").with(.init(path: lines.path))
+        }
         // Blocks are read here, so that what fails below is about this row alone.
         for array in columns.arrays { _ = try array.row(number) }
         canGoOn = true

@@ -33,10 +33,16 @@ struct ZipBytes {
         guard let source, offset >= 0, offset < tailStart else {
             return try tail.part(offset - tailStart, byteCount, what())
         }
-        guard byteCount >= 0, byteCount <= count - offset else {
+        try check(offset, byteCount, what())
+        return try source.bytes(at: UInt64(offset), count: byteCount)[...]
+    }
+
+    /// Looks whether bytes are there, without reading them.
+    /// - Throws: `.truncated` if they are not.
+    func check(_ offset: Int, _ byteCount: Int, _ what: @autoclosure () -> String) throws(ShardError) {
+        guard offset >= 0, byteCount >= 0, offset <= count, byteCount <= count - offset else {
             throw .truncated("\(what()) needs \(byteCount) bytes at \(offset), \(count) bytes are there")
         }
-        return try source.bytes(at: UInt64(offset), count: byteCount)[...]
     }
 
     /// An unsigned little-endian number of at most 8 bytes.

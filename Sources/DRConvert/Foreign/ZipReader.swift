@@ -269,7 +269,7 @@ package struct ZipReader {
             else { throw .corrupt("zip local header at byte \(offset) has other sizes or CRC than the directory") }
         }
         let dataOffset = offset + 30 + nameByteCount + extraByteCount
-        _ = try bytes.part(dataOffset, compressedByteCount, "zip data")
+        try bytes.check(dataOffset, compressedByteCount, "zip data")
         let isPossible =
             method == 0 ? byteCount == compressedByteCount : byteCount <= Deflate.largestOutput(of: compressedByteCount)
         guard isPossible else {
