@@ -79,13 +79,17 @@ public final class AtomicFile: ByteSink {
     }
 
     /// Whether there is a file of this name.
-    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+    package static func exists(_ path: String) -> Bool {
+        var status = stat()
+        // SAFETY: lstat writes the struct it is given. A link that leads nowhere is a file of this name too.
+        return unsafe lstat(path, &status) == 0
+    }
 
     /// Removes the unfinished file of a writer that was killed, unread; nothing happens if there is none.
     /// - Throws: `.io` if another writer has it, or it cannot be removed.
     package static func removeUnfinished(_ path: String) throws(ShardError) {
         let partPath = path + ".part"
-        let descriptor = unsafe open(partPath, O_WRONLY | O_CLOEXEC)
+        let descriptor = unsafe open(partPath, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ENOENT { return }
             throw systemError("cannot open it", path: partPath)
@@ -121,7 +125,7 @@ public final class AtomicFile: ByteSink {
         self.path = path
         partPath = path + ".part"
         try AtomicFile.checkAbsence(of: path)
-        descriptor = unsafe open(partPath, O_WRONLY | O_CLOEXEC)
+        descriptor = unsafe open(partPath, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw systemError("cannot open it", path: partPath) }
         try lock()
         // Before it was locked, its writer may have finished it.

@@ -30,9 +30,9 @@ package func systemError(_ doing: String, path: String) -> ShardError {
     return ShardError.io("\(doing): \(text)").with(.init(path: path))
 }
 
-/// Opens a regular file for reading.
+/// Opens a regular file for reading. A pipe would be waited for, but for the flag, which does nothing for files.
 private func openForReading(_ path: String) throws(ShardError) -> (descriptor: CInt, byteCount: UInt64) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
         guard errno == EMFILE || errno == ENFILE else { throw systemError("cannot open it", path: path) }
         throw ShardError.io("cannot open it: too many open files: raise `ulimit -n`").with(.init(path: path))

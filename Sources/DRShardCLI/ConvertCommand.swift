@@ -163,8 +163,11 @@ struct ConvertCommand: ParsableCommand {
         bar.end()
         let output = ConvertOutput(report, seconds: bar.elapsed)
         try output.write(to: options.output + "/report.json")
-        if json { return try Console.json(output) }
-        try show(report, in: options.output, seconds: bar.elapsed)
+        if json { try Console.json(output) } else { try show(report, in: options.output, seconds: bar.elapsed) }
+        guard report.rowCount == 0, report.counts.leftOut > 0 else { return }
+        try Console.flush()
+        Console.error("drshard: all samples were left out; the report says why")
+        throw ExitCode(ExitStatus.damaged.rawValue)
     }
 
     private func options() -> ConvertOptions {

@@ -28,6 +28,7 @@ struct ConvertOutput: Encodable {
     var resizedImages: Int
     var imagesMissing: Int
     var cropsRescaled: Int
+    var imageHashesDiffer: Int
     var resumedShards: Int
     var verifiedRows: Int
     var uidsComparedAcrossShards: Bool
@@ -64,6 +65,7 @@ struct ConvertOutput: Encodable {
         resizedImages = counts.resizedImages
         imagesMissing = counts.imagesMissing
         cropsRescaled = counts.cropsRescaled
+        imageHashesDiffer = counts.hashesDiffer
         resumedShards = report.resumedShardCount
         verifiedRows = report.verifiedRowCount
         uidsComparedAcrossShards = report.comparesAllUIDs

@@ -42,6 +42,8 @@ enum Main {
     static func main() {
         // A reader that closes its pipe ends the program by an error of `write`, not by a signal.
         signal(SIGPIPE, SIG_IGN)
+        // So does a file that outgrows what the shell allows.
+        signal(SIGXFSZ, SIG_IGN)
         raiseDescriptorLimit()
         // Buffers of a few 100 KB come and go with every sample.
         cdr_keep_freed_memory()

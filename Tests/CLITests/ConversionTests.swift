@@ -190,3 +190,181 @@ private func expectSameShards(_ a: String, _ b: String, sourceLocation: SourceLo
         }
     }
 }
+
+@Suite struct ConversionReviewTests {
+    @Test func theErrorOfAnInputIsItsOwnWhateverTheJobs() throws {
+        try withFolder { folder in
+            // The first takes longest, the last is damaged.
+            try writeTar(folder + "/a.tar", try (1...400).map { try SampleMembers($0) })
+            try writeTar(folder + "/b.tar", try (401...402).map { try SampleMembers($0) })
+            var bytes = try readFile(folder + "/b.tar")
+            for i in 100..<160 { bytes[i] ^= 0x55 }
+            try writeFile(folder + "/b.tar", bytes)
+            for jobs in ["1", "2", "3"] {
+                let outcome = try drshard("convert", folder, "--output", folder + "/out" + jobs, "--jobs", jobs)
+                #expect(outcome.status == 1 && outcome.error.contains("b.tar"), "\(outcome.error)")
+                #expect(!outcome.error.contains("another input") && names(folder + "/out" + jobs) == ["a.drs"])
+            }
+        }
+    }
+
+    @Test func otherCaptionsAndOtherTarsOfTheSameSizeAreNotTakenForFinished() throws {
+        try withFolder { folder in
+            try FileManager.default.createDirectory(atPath: folder + "/in", withIntermediateDirectories: false)
+            let list = try (1...3).map { try SampleMembers($0) }
+            try writeTar(folder + "/in/a.tar", list)
+            for (name, text) in [("one", "a cat"), ("two", "a dog")] {
+                try FileManager.default.createDirectory(
+                    atPath: folder + "/" + name, withIntermediateDirectories: false)
+                var samples = captions(of: list)
+                for i in samples.indices { samples[i].members["txt"] = Array(text.utf8) }
+                try writeTar(folder + "/\(name)/a.tar", samples)
+            }
+            let arguments = ["convert", folder + "/in", "--output", folder + "/out", "--resume", "--captions"]
+            try #require(try drshard(arguments + [folder + "/one"]).status == 0)
+            #expect(try drshard(arguments + [folder + "/one"]).status == 0)
+            let other = try drshard(arguments + [folder + "/two"])
+            #expect(other.status == 1 && other.error.contains("made of another input"), "\(other.error)")
+            let optional = try drshard(arguments + [folder + "/one", "--optional", "url.txt"])
+            #expect(optional.status == 1 && optional.error.contains("other options"), "\(optional.error)")
+            try writeTar(folder + "/in/a.tar", try (4...6).map { try SampleMembers($0) })
+            let changed = try drshard(arguments + [folder + "/one", "--allow-missing-captions"])
+            #expect(changed.status == 1, "\(changed.output)")
+        }
+    }
+
+    @Test func shardsThatAreThereAreVerifiedToo() throws {
+        try withFolder { folder in
+            try writeSet(folder)
+            try writeTar(folder + "/b.tar", try [6, 2, 7].map { try SampleMembers($0) })
+            let arguments = ["convert", folder, "--output", folder + "/out", "--on-error", "skip", "--json"]
+            try #require(try drshard(arguments).status == 0)
+            let again = try drshard(arguments + ["--resume", "--verify"])
+            #expect(again.status == 0, "\(again.error)")
+            #expect(try again.json["verifiedRows"] as? Int == 17 && again.json["resumedShards"] as? Int == 4)
+            // The middle of a tar is changed: what is stored is not the source's any more.
+            var list = try (1...5).map { try SampleMembers($0) }
+            let big = Array(#"{"syn_text": ["a cat", "two cats"]}"#.utf8) + Array(repeating: 0x20, count: 2 << 20)
+            for i in list.indices { list[i].members["syn.json"] = big }
+            try writeTar(folder + "/a.tar", list)
+            try FileManager.default.removeItem(atPath: folder + "/out/a.drs")
+            try #require(try drshard(arguments + ["--resume"]).status == 0)
+            list[2].members["syn.json"] = Array(#"{"syn_text": ["a cow", "two cats"]}"#.utf8) + big.dropFirst(35)
+            try writeTar(folder + "/a.tar", list)
+            try writeFile(folder + "/out/a.drs.rejected", [1])
+            let wrong = try drshard(arguments + ["--resume", "--verify"])
+            #expect(wrong.status == 1 && wrong.error.contains("is not the source's"), "\(wrong.error)")
+            #expect(wrong.error.contains("a.drs") && wrong.error.contains("syn_text"))
+            #expect(!names(folder + "/out").contains("a.drs") && names(folder + "/out").contains("a.drs.rejected"))
+        }
+    }
+
+    @Test func oneOddSampleInFrontIsNotWhatTheSetIsLike() throws {
+        try withFolder { folder in
+            var list = try (1...20).map { try SampleMembers($0) }
+            try list[0].setEmbeddings(image: matrix(3), text: matrix(3))
+            list[0].members["paug.json"] = Array(
+                #"{"param_aug": [[[0,0,8,8],[]],[[1,1,4,4],[]],[[1,1,4,4],[]]]}"#.utf8)
+            try writeTar(folder + "/a.tar", list)
+            let outcome = try drshard(
+                "convert", folder + "/a.tar", "--output", folder + "/out", "--on-error", "skip", "--json")
+            #expect(try outcome.status == 0 && outcome.json["rows"] as? Int == 19, "\(outcome.error)")
+        }
+    }
+
+    @Test func aRunThatLeavesEverythingOutFails() throws {
+        try withFolder { folder in
+            let list = try (1...3).map { try SampleMembers($0) }
+            try writeTar(folder + "/a.tar", list)
+            try FileManager.default.createDirectory(atPath: folder + "/captions", withIntermediateDirectories: false)
+            try writeTar(folder + "/captions/a.tar", captions(of: try (7...9).map { try SampleMembers($0) }))
+            let outcome = try drshard(
+                "convert", folder + "/a.tar", "--captions", folder + "/captions", "--output", folder + "/out",
+                "--on-error", "skip")
+            #expect(outcome.status == 1 && outcome.error.contains("all samples were left out"), "\(outcome.error)")
+        }
+    }
+
+    @Test func anEmptyListOfCaptionsIsNoTrap() throws {
+        try withFolder { folder in
+            let list = try (1...4).map { number in
+                var sample = try SampleMembers(number)
+                sample.members["syn.json"] = Array(#"{"syn_text": [], "syn_text_b": ["p", "q"]}"#.utf8)
+                if number == 3 { sample.members["syn.json"] = Array(#"{"syn_text": ["x"], "syn_text_b": []}"#.utf8) }
+                sample.members["npz"] = try NpzWriter.write([
+                    ("image_emb", matrix(2)), ("text_emb", matrix(1)), ("syn_text_b_emb", matrix(2)),
+                ])
+                return sample
+            }
+            try writeTar(folder + "/a.tar", list)
+            let outcome = try drshard(
+                "convert", folder + "/a.tar", "--output", folder + "/out", "--on-error", "skip", "--json")
+            #expect(try outcome.status == 0 && outcome.json["rows"] as? Int == 3, "\(outcome.error)")
+        }
+    }
+
+    @Test func imagesWithAnotherHashThanTheSampleAreCounted() throws {
+        try withFolder { folder in
+            let list = try (1...3).map { try SampleMembers($0) }
+            try writeTar(folder + "/a.tar", list)
+            var other = captions(of: list)
+            let hash = String(repeating: "cd", count: 32)
+            other[1].members["json"] = Array(#"{"uid": "\#(list[1].uid)", "sha256": "\#(hash)"}"#.utf8)
+            try FileManager.default.createDirectory(atPath: folder + "/captions", withIntermediateDirectories: false)
+            try writeTar(folder + "/captions/a.tar", other)
+            let outcome = try drshard(
+                "convert", folder + "/a.tar", "--captions", folder + "/captions", "--output", folder + "/out", "--json")
+            #expect(try outcome.json["imageHashesDiffer"] as? Int == 1, "\(outcome.error)")
+        }
+    }
+
+    @Test func linkedFoldersAreEnteredAndUnreadableOnesAreAnError() throws {
+        try withFolder { folder in
+            for name in ["up", "elsewhere"] {
+                try FileManager.default.createDirectory(
+                    atPath: folder + "/" + name, withIntermediateDirectories: false)
+            }
+            try writeTar(folder + "/up/a.tar", [try SampleMembers(1)])
+            try writeTar(folder + "/elsewhere/b.tar", [try SampleMembers(2)])
+            let files = FileManager.default
+            try files.createSymbolicLink(atPath: folder + "/up/01", withDestinationPath: folder + "/elsewhere")
+            try files.createSymbolicLink(atPath: folder + "/elsewhere/loop", withDestinationPath: folder + "/up")
+            let outcome = try drshard("convert", folder + "/up", "--output", folder + "/out", "--json")
+            #expect(try outcome.json["rows"] as? Int == 2, "\(outcome.error)")
+        }
+    }
+
+    @Test func twoCaptionTarsOfOneNameAreRefused() throws {
+        try withFolder { folder in
+            let list = try (1...2).map { try SampleMembers($0) }
+            try writeTar(folder + "/a.tar", list)
+            for name in ["x", "y"] {
+                try FileManager.default.createDirectory(
+                    atPath: folder + "/captions/" + name, withIntermediateDirectories: true)
+                try writeTar(folder + "/captions/\(name)/a.tar", captions(of: list))
+            }
+            let outcome = try drshard(
+                "convert", folder + "/a.tar", "--captions", folder + "/captions", "--output", folder + "/out")
+            #expect(outcome.status == 2 && outcome.error.contains("captions/y/a.tar"), "\(outcome.error)")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPipeWhereAFileShouldBeIsRefusedAndNotWaitedFor() throws {
+        try withFolder { folder in
+            let pipe = try run("/usr/bin/mkfifo", [folder + "/a.tar"])
+            try #require(pipe.status == 0)
+            #expect(try drshard("convert", folder + "/a.tar", "--output", folder + "/out").status == 3)
+            #expect(try drshard("inspect", folder + "/a.tar").status == 3)
+        }
+    }
+
+    @Test func manyRowsOfTextAreNotComparedWithEachOther() throws {
+        try withFolder { folder in
+            var sample = try SampleMembers(1)
+            try sample.setEmbeddings(image: matrix(2), text: matrix(20_000))
+            try writeTar(folder + "/a.tar", [sample])
+            let outcome = try drshard("convert", folder + "/a.tar", "--output", folder + "/out")
+            #expect(outcome.status == 1 && outcome.error.contains("20000 rows"), "\(outcome.error)")
+        }
+    }
+}

@@ -58,9 +58,7 @@ import Testing
         try withFolder { folder in
             let path = try convertedSample(in: folder, converting: ["--encoding", "plain"]) + "/00000000.drs"
             let whole = try drshard("dump", path)
-            var bytes = try readFile(path)
-            bytes[bytes.count / 2] ^= 1
-            try writeFile(path, bytes)
+            try damageUnit(path, column: "image_emb")
             let outcome = try drshard("dump", path)
             #expect(outcome.status == 1)
             #expect(!outcome.output.isEmpty && whole.output.hasPrefix(outcome.lines[0]))

@@ -115,9 +115,7 @@ import Testing
     @Test func verifyFindsAByteThatWasChanged() throws {
         try withFolder { folder in
             let path = try convertedSample(in: folder) + "/00000001.drs"
-            var bytes = try readFile(path)
-            bytes[bytes.count / 5] ^= 1
-            try writeFile(path, bytes)
+            try damageUnit(path, column: "image")
             let outcome = try drshard("verify", folder + "/shards")
             #expect(outcome.status == 1)
             #expect(outcome.output.contains("00000000.drs: sound\n"))

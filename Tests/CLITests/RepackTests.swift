@@ -108,9 +108,7 @@ import Testing
     @Test func aDamagedShardIsNotPackedAgain() throws {
         try withFolder { folder in
             let shard = try convertedSample(in: folder, converting: ["--encoding", "plain"]) + "/00000000.drs"
-            var bytes = try readFile(shard)
-            bytes[bytes.count / 2] ^= 1
-            try writeFile(shard, bytes)
+            try damageUnit(shard, column: "image_emb")
             let outcome = try drshard("repack", shard, folder + "/again.drs")
             #expect(outcome.status == 1 && outcome.error.contains(shard), "\(outcome.error)")
             #expect(names(folder).allSatisfy { !$0.hasPrefix("again") })

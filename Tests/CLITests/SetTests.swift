@@ -30,7 +30,10 @@ import Testing
             let shards = try #require(
                 try drshard("inspect", folder + "/out", "--json").json["shards"] as? [[String: Any]])
             let notes = try #require(shards[0]["notes"] as? [[String: String]])
-            #expect(notes.map { $0["key"] } == ["source", "source_bytes", "options", "conversion", "left_out"])
+            #expect(
+                notes.map { $0["key"] } == [
+                    "source", "source_bytes", "source_fingerprint", "options", "conversion", "left_out",
+                ])
             let value = try #require(notes.last?["value"])
             #expect(
                 value.hasPrefix("2, the first: ") && value.contains("no syn.json") && !value.contains(folder),

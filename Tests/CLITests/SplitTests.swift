@@ -181,9 +181,8 @@ import Testing
         try withFolder { folder in
             let shards = try convertedSample(in: folder, converting: ["--encoding", "plain"])
             let shard = shards + "/00000001.drs"
-            var bytes = try readFile(shard)
-            bytes[bytes.count / 2] ^= 1
-            try writeFile(shard, bytes)
+            try damageUnit(shard, column: "image_emb")
+            let bytes = try readFile(shard)
             let split = try drshard("split", shards, folder + "/out", "--shards", "1")
             #expect(split.status == 1 && split.error.contains(shard) && split.error.contains("column "), "\(split)")
             let concat = try drshard("concat", shards, "-o", folder + "/a.drs")

@@ -87,3 +87,17 @@ func convertedSample(in folder: String, _ arguments: String..., converting: [Str
     try #require(outcome.status == 0, "\(outcome.error)")
     return shards
 }
+
+/// Changes a byte of a shard so that a unit of this column is damaged, wherever it lies in the file.
+func damageUnit(_ shard: String, column: String) throws {
+    let bytes = try readFile(shard)
+    for at in stride(from: bytes.count / 40, to: bytes.count, by: bytes.count / 40) {
+        var changed = bytes
+        changed[at] ^= 1
+        try writeFile(shard, changed)
+        let output = try drshard("verify", shard).output
+        if output.contains("column \"\(column)\"") && output.contains(": checksum mismatch: unit ") { return }
+    }
+    try writeFile(shard, bytes)
+    Issue.record("no byte of column \(column) was found")
+}

@@ -24,18 +24,16 @@ enum ArrayFolder {
 
     /// The units at a path: a file of arrays, a folder that has `image_emb.npy` (or what that is called), or all of both
     /// kinds in a folder and in those below it.
-    static func units(_ path: String, _ names: ColumnNames) -> [ArrayUnit] {
+    static func units(_ path: String, _ names: ColumnNames) throws(ShardError) -> [ArrayUnit] {
         if let unit = unit(path, names) { return [unit] }
-        guard TarFolder.isFolder(path), let files = FileManager.default.enumerator(atPath: path) else { return [] }
+        guard TarFolder.isFolder(path) else { return [] }
         var found: [ArrayUnit] = []
-        for case let file as String in files {
+        try FolderWalk.visit(path) { file, _ in
             // An export that is not finished has this name.
-            guard !file.split(separator: "/").contains(where: { $0.hasPrefix(".") || $0.hasSuffix(".part") }) else {
-                continue
-            }
-            guard let unit = unit(FolderListing.join(path, file), names) else { continue }
-            if unit.form == .npy { files.skipDescendants() }
+            guard !file.hasSuffix(".part") else { return false }
+            guard let unit = unit(FolderListing.join(path, file), names) else { return true }
             found.append(unit)
+            return unit.form != .npy
         }
         return found.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
     }

@@ -20,7 +20,7 @@ extension ConversionInput {
             try TarFolder.list(path).map { ConversionInput(tar: $0) }
         }
         guard options.form != .datacompdr else { return try tars() }
-        let units = ArrayFolder.units(path, options.columnNames)
+        let units = try ArrayFolder.units(path, options.columnNames)
         if options.form == .arrays {
             guard !units.isEmpty else {
                 let image = options.columnNames.array("image_emb")
@@ -31,7 +31,7 @@ extension ConversionInput {
             return units.map { ConversionInput(arrays: $0) }
         }
         guard let first = units.first else { return try tars() }
-        if TarFolder.isFolder(path), TarFolder.hasTars(path) {
+        if TarFolder.isFolder(path), try TarFolder.hasTars(path) {
             throw ShardError.invalidArgument(
                 "it has tars, and arrays such as \(first.path); say which are meant, with --from datacompdr or --from arrays"
             ).with(.init(path: path))

@@ -37,11 +37,12 @@ struct ArrayUnit: Sendable {
     }
 
     /// Bytes of all its files.
-    var byteCount: UInt64 {
-        let lines = (try? linesPath()).flatMap { $0 }.map { TarFolder.byteCount($0) } ?? 0
-        guard form == .npy else { return TarFolder.byteCount(path) + lines }
-        let files = (try? FolderListing.files(path, suffix: ".npy")) ?? []
-        return files.reduce(lines) { $0 + TarFolder.byteCount($1) }
+    var byteCount: UInt64 { files.reduce(0) { $0 + TarFolder.byteCount($1) } }
+
+    /// Paths of all its files.
+    var files: [String] {
+        let lines = (try? linesPath()).flatMap { $0 }.map { [$0] } ?? []
+        return (form == .npy ? (try? FolderListing.files(path, suffix: ".npy")) ?? [] : [path]) + lines
     }
 
     /// The arrays by what they are called here.

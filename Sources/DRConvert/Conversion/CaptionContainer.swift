@@ -34,7 +34,7 @@ final class CaptionContainer: Sendable {
 
     /// The tars at a path, or the folder itself if it has none.
     static func list(_ path: String) throws(ShardError) -> [CaptionContainer] {
-        if TarFolder.isFolder(path), !TarFolder.hasTars(path) {
+        if TarFolder.isFolder(path), try !TarFolder.hasTars(path) {
             return [CaptionContainer(path: path, kind: .folder)]
         }
         return try TarFolder.list(path).map { CaptionContainer(path: $0, kind: .tar) }
@@ -68,7 +68,10 @@ final class CaptionContainer: Sendable {
         }
     }
 
-    /// The tar, to read parts of it. Stays open until its index is dropped.
+    /// Closes the tar, as soon as nobody reads it.
+    func closeSource() { state.withLock { $0.source = nil } }
+
+    /// The tar, to read parts of it. Stays open until `closeSource`.
     func source() throws(ShardError) -> FileSource {
         try state.withLock { state throws(ShardError) in
             if let source = state.source { return source }

@@ -20,6 +20,8 @@ final class CaptionStore: Sendable {
         var entryCount = 0
         /// Whether all containers were asked for a uid: then no index is dropped.
         var keepsAll = false
+        /// Why no other container is looked at: there are too many samples to search.
+        var refusal: ShardError?
         var skipped: [Int: [ConvertReport.Skipped]] = [:]
     }
     private let state = Guarded(State())
@@ -30,7 +32,12 @@ final class CaptionStore: Sendable {
         self.pairsByName = pairsByName
         containers = try CaptionContainer.list(folder)
         var byName: [String: Int] = [:]
-        for (number, container) in containers.enumerated() { byName[container.name] = number }
+        for (number, container) in containers.enumerated() {
+            guard let other = byName.updateValue(number, forKey: container.name) else { continue }
+            throw ShardError.invalidArgument(
+                "it has the name of \(containers[other].path), so that nobody knows which one belongs to an input"
+            ).with(.init(path: container.path))
+        }
         self.byName = byName
     }
 
@@ -48,10 +55,21 @@ final class CaptionStore: Sendable {
     /// Ends an input: drops its index if memory may become short.
     func end(input: String) {
         guard let pair = pair(of: input) else { return }
+        // As many descriptors as jobs, however many tars there are.
+        containers[pair].closeSource()
         state.withLock { state in
-            guard !state.keepsAll, state.entryCount > Self.maximumEntryCount / 4 else { return }
+            guard !state.keepsAll, pairsByName || state.entryCount > Self.maximumEntryCount / 4 else { return }
             state.entryCount -= containers[pair].dropIndex()
         }
+    }
+
+    /// What the captions are known again by: the containers' names and sizes, and the ends of the input's own.
+    func fingerprint(input: String) throws(ShardError) -> String {
+        let list = containers.map { "\($0.name) \(TarFolder.byteCount($0.path))" }.joined(separator: "\n")
+        let pair = pair(of: input)
+        var own = ""
+        if let pair, containers[pair].kind == .tar { own = try TarFolder.fingerprint([containers[pair].path]) }
+        return String(hex(SHA256.digest(Array(((pairsByName ? "" : list) + own).utf8))).prefix(32))
     }
 
     /// What was left out of containers, in the order of their names. Call once, at the end.
@@ -78,7 +96,9 @@ final class CaptionStore: Sendable {
                 "uid \(uid.uidText) has a caption sample here and one in \(containers[other].path)"
             ).with(.init(path: containers[number].path))
         }
-        guard let found, let sample = try sample(uid, in: found) else { return nil }
+        guard let found else { return nil }
+        defer { containers[found].closeSource() }
+        guard let sample = try sample(uid, in: found) else { return nil }
         return (sample, containers[found].name)
     }
 
@@ -89,7 +109,8 @@ final class CaptionStore: Sendable {
 
     /// The index of a container, made by the first thread that needs it; others wait for it.
     private func index(_ number: Int) throws(ShardError) -> any CaptionIndexing {
-        try containers[number].index { () throws(ShardError) in
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+        return try containers[number].index { () throws(ShardError) in
             var skipped: [ConvertReport.Skipped] = []
             let index = try containers[number].makeIndex { error, what throws(ShardError) in
                 guard onError == .skip else { throw onError.advised(error) }
@@ -101,9 +122,14 @@ final class CaptionStore: Sendable {
                 return state.entryCount
             }
             guard total <= Self.maximumEntryCount else {
-                throw ShardError.limitExceeded(
+                let refusal = ShardError.limitExceeded(
                     "a uid is not in the caption tar of its input's name, and \(total) samples are too many to search; name caption tars as the inputs they belong to, and give --captions-by-name"
                 ).with(.init(path: containers[number].path))
+                state.withLock { state in
+                    state.entryCount -= index.count
+                    state.refusal = refusal
+                }
+                throw refusal
             }
             return index
         }

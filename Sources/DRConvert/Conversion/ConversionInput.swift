@@ -25,6 +25,9 @@ struct ConversionInput: Sendable {
 
     init(tar path: String) { self.init(path: path, byteCount: TarFolder.byteCount(path), kind: .tar) }
 
+    /// Paths of all its files.
+    var files: [String] { unit?.files ?? [path] }
+
     /// The shard's name without its suffix.
     var name: String { TarFolder.name(of: path) }
 
@@ -110,7 +113,7 @@ struct SetProbe {
         var trouble: ShardError?
         rows = try SetProbe.rows(inputs.compactMap(\.unit), options, &reading, &byteCount, &trouble)
         for input in inputs where input.unit == nil && rows.isEmpty {
-            let samples = try SetProbe.samples(input.path, options, &trouble, &byteCount)
+            let samples = SetProbe.likeMost(try SetProbe.samples(input.path, options, &trouble, &byteCount))
             guard !samples.isEmpty else { continue }
             do throws(ShardError) { reading.textRows = try TextRows.choose(samples, given: options.textRows) } catch {
                 throw error.with(.init(path: input.path))
@@ -130,6 +133,24 @@ struct SetProbe {
             ).with(.init(path: first.path))
     }
 
+    /// The samples of the shape that most have: one odd sample in front is not what the set is like.
+    private static func likeMost(_ samples: [DRSample]) -> [DRSample] {
+        func shape(_ sample: DRSample) -> String {
+            let sets = sample.captionSets.map { "\($0.key) \($0.texts.count) \($0.embeddings == nil)" }
+            return
+                "\(sample.imageEmbeddings.element) \(sample.imageEmbeddings.shape) \(sample.textEmbeddings.shape) \(sets)"
+        }
+        var counts: [String: Int] = [:]
+        for sample in samples { counts[shape(sample), default: 0] += 1 }
+        guard let most = samples.max(by: { counts[shape($0)] ?? 0 < counts[shape($1)] ?? 0 }).map(shape),
+            let first = samples.map(shape).first(where: { counts[$0] == counts[most] })
+        else { return [] }
+        return samples.filter { shape($0) == first }
+    }
+
+    /// Bytes of embeddings after which no more samples are looked at.
+    private static let maximumDecodedByteCount = 128 << 20
+
     /// The first samples of a tar that can be read; `trouble` is the first error among all.
     private static func samples(
         _ path: String, _ options: ConvertOptions, _ trouble: inout ShardError?, _ byteCount: inout UInt64
@@ -139,13 +160,18 @@ struct SetProbe {
         let decoder = try DRSampleDecoder(options: decoderOptions)
         var samples: [DRSample] = []
         var reader: SampleGroupReader?
-        while samples.count < SetLayout.probeCount {
+        var decodedByteCount = 0
+        while samples.count < SetLayout.probeCount, decodedByteCount < maximumDecodedByteCount {
             do throws(ShardError) {
                 let groups = if let reader { reader } else { SampleGroupReader(try TarReader(path: path)) }
                 reader = groups
                 guard let group = try groups.next() else { break }
                 byteCount = group.members.last.map { $0.dataPosition + UInt64($0.byteCount) } ?? byteCount
-                do throws(ShardError) { samples.append(try decoder.decode(group)) } catch {
+                do throws(ShardError) {
+                    let sample = try decoder.decode(group)
+                    decodedByteCount += sample.imageEmbeddings.bytes.count + sample.textEmbeddings.bytes.count
+                    samples.append(sample)
+                } catch {
                     if options.onError == .stop { throw error }
                     trouble = trouble ?? error
                 }

@@ -11,9 +11,9 @@ package struct ConvertOptions: Sendable {
         /// The error that ends the conversion, with what can be done about it. Called once for an error, where it is
         /// known that it is about an input.
         func advised(_ error: ShardError) -> ShardError {
-            guard self == .stop else { return error }
-            let reason = error.reason + "; mend or replace the input, or leave this out with --on-error skip"
-            return ShardError(error.code, reason, context: error.context)
+            let advice = "; mend or replace the input, or leave this out with --on-error skip"
+            guard self == .stop, error.code != .io, !error.reason.hasSuffix(advice) else { return error }
+            return ShardError(error.code, error.reason + advice, context: error.context)
         }
     }
 

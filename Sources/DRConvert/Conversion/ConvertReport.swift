@@ -32,6 +32,8 @@ package struct RowCounts: Sendable, Equatable, Codable {
     /// Texts that have more tokens than the tokenizer's context.
     package var overlongTexts = 0
     package var loneSurrogates = 0
+    /// Rows whose image hash differs from that of the sample that is joined to them.
+    package var hashesDiffer = 0
     package var cropCount = 0
     /// Crop boxes that do not lie in the size that the original is said to have.
     package var cropsOutsideOriginal = 0
@@ -71,6 +73,7 @@ package struct RowCounts: Sendable, Equatable, Codable {
         doubtfulTexts.merge(other.doubtfulTexts, uniquingKeysWith: +)
         overlongTexts += other.overlongTexts
         loneSurrogates += other.loneSurrogates
+        hashesDiffer += other.hashesDiffer
         cropCount += other.cropCount
         cropsOutsideOriginal += other.cropsOutsideOriginal
         cropsOutsideImage += other.cropsOutsideImage
@@ -206,11 +209,23 @@ package struct ConvertReport: Sendable, Equatable {
                 "\(counts.rowsWithoutCaption) rows have no real caption; the cells are absent, and loading pairs fails at them"
             )
         }
+        if counts.hashesDiffer > 0 {
+            lines.append(
+                "\(counts.hashesDiffer) rows have another image hash (sha256) than the sample that is joined to them: their images are not those that the embeddings and crops were made of"
+            )
+        }
         if counts.imagesMissing > 0 { lines.append("\(counts.imagesMissing) rows have no image; the cells are absent") }
         if counts.unpairedCaptions > 0 {
             lines.append("\(counts.unpairedCaptions) caption samples have no sample that they belong to")
         }
-        if counts.leftOut > 0 { lines.append("\(counts.leftOut) inputs were skipped; the report lists them") }
+        if counts.leftOut > rowCount {
+            lines.append(
+                "more was left out than is there: are most samples like the first ones, and is --captions the right folder?"
+            )
+        }
+        if counts.leftOut > 0 {
+            lines.append("\(counts.leftOut) samples or inputs were left out; the report lists the first of them")
+        }
         if !comparesAllUIDs {
             lines.append(
                 "uids were compared within each shard alone, there are too many to keep them in memory; `drshard doctor` finds those that are in two shards"

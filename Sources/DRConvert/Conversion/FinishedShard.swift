@@ -15,7 +15,7 @@ struct FinishedShard {
         guard AtomicFile.exists(path) else { return nil }
         let reader = try ShardReader(path: path)
         let writerOptions = try context.writerOptions(of: input)
-        let expected = FinishedShard.notes(of: input, context.options)
+        let expected = try FinishedShard.notes(of: input, context)
         let isSame =
             reader.footer.schemaBytes == context.layout.schema.serialized()
             && reader.header.shardTag == writerOptions.shardTag
@@ -35,11 +35,16 @@ struct FinishedShard {
     }
 
     /// What a shard says about where it came from: enough to know it again.
-    static func notes(of input: ConversionInput, _ options: ConvertOptions) -> [Note] {
+    ///
+    /// Files are known by their names, sizes and the bytes of their ends: a change in the middle alone is not seen.
+    /// Cost: reads up to 2 MiB of each file.
+    static func notes(of input: ConversionInput, _ context: ConversionContext) throws(ShardError) -> [Note] {
+        let options = context.options
         var text =
-            "captions=\(options.captions != nil) images=\(options.images.rawValue) on_error=\(options.onError.rawValue)"
+            "captions=\(try context.captions?.fingerprint(input: input.path) ?? "none") images=\(options.images.rawValue) on_error=\(options.onError.rawValue)"
         text += " missing_captions=\(options.allowsMissingCaptions) rescale=\(options.rescalesCrops)"
         text += " by_name=\(options.pairsByName) text_rows=\(options.textRows?.text ?? "auto")"
+        text += " optional=\(options.optionalMembers.sorted().joined(separator: "+"))"
         text += " rows_per_group=\(options.rowsPerGroup.map(String.init) ?? "auto")"
         text += " encoding=\(options.bf16Storage?.rawValue ?? "standard")"
         if input.unit != nil {
@@ -51,15 +56,21 @@ struct FinishedShard {
         }
         return [
             Note(key: "source", value: input.path.split(separator: "/").last.map(String.init) ?? input.path),
-            Note(key: "source_bytes", value: String(input.byteCount)), Note(key: "options", value: text),
+            Note(key: "source_bytes", value: String(input.byteCount)),
+            Note(key: "source_fingerprint", value: try TarFolder.fingerprint(input.files)),
+            Note(key: "options", value: text),
         ]
     }
 
-    /// Takes a shard its name, and keeps it for a look.
-    static func reject(_ path: String) throws(ShardError) {
-        do { try FileManager.default.moveItem(atPath: path, toPath: path + ".rejected") } catch {
-            throw ShardError.io("it is wrong, and cannot be renamed: \(error.localizedDescription)").with(
-                .init(path: path))
+    /// Takes a shard its name, and keeps it for a look, in the place of one that was rejected before.
+    /// - Throws: `error`, which says why; with what kept the shard its name, if that is so.
+    static func reject(_ path: String, since error: ShardError) throws(ShardError) -> Never {
+        do {
+            try? FileManager.default.removeItem(atPath: path + ".rejected")
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".rejected")
+        } catch let other {
+            throw error.adding("; it could not be renamed: \(other.localizedDescription)")
         }
+        throw error
     }
 }

@@ -8,6 +8,7 @@ struct LooseCaptions: CaptionIndexing {
     private struct Entry {
         /// Path of the files without their suffix, from the folder on.
         var stem: String
+        /// As they are spelt.
         var suffixes: [String]
     }
     private var entries: [UInt128: Entry] = [:]
@@ -16,12 +17,10 @@ struct LooseCaptions: CaptionIndexing {
     init(folder: String, _ trouble: CaptionContainer.Trouble) throws(ShardError) {
         let wanted = Set(CaptionSample.imageSuffixes + ["json", "txt"])
         var suffixes: [String: [String]] = [:]
-        guard let files = FileManager.default.enumerator(atPath: folder) else {
-            throw ShardError.io("cannot list it").with(.init(path: folder))
-        }
-        for case let file as String in files {
-            guard let (stem, suffix) = SampleGroup.split(file), wanted.contains(suffix) else { continue }
-            suffixes[stem, default: []].append(suffix)
+        try FolderWalk.visit(folder) { file, isFolder in
+            guard !isFolder, let (stem, suffix) = SampleGroup.split(file), wanted.contains(suffix) else { return true }
+            suffixes[stem, default: []].append(String(file.dropFirst(stem.count + 1)))
+            return true
         }
         guard !suffixes.isEmpty else {
             throw ShardError.io("there are neither tars nor captions in it").with(.init(path: folder))
@@ -58,16 +57,10 @@ struct LooseCaptions: CaptionIndexing {
         for suffix in entry.suffixes {
             let name = entry.stem + "." + suffix
             // A locator of a loose file names the file.
-            let bytes = only == nil || only == suffix ? try file(FolderListing.join(folder, name)) : []
-            members.append(.init(suffix: suffix, name: name, bytes: bytes, dataPosition: 0, container: name))
+            let (path, spelling) = (FolderListing.join(folder, name), suffix.lowercased())
+            let bytes = only == nil || only == spelling ? try TarFolder.readFile(path, limit: 256 << 20) : []
+            members.append(.init(suffix: spelling, name: name, bytes: bytes, dataPosition: 0, container: name))
         }
         return SampleGroup(key: key, members: members, path: FolderListing.join(folder, entry.stem))
-    }
-
-    /// The suffix may be spelt in capitals.
-    private static func file(_ path: String) throws(ShardError) -> [UInt8] {
-        let capital = path.lastIndex(of: ".").map { path[..<$0] + path[$0...].uppercased() } ?? path[...]
-        let found = FileManager.default.fileExists(atPath: path) ? path : String(capital)
-        return try TarFolder.readFile(found, limit: 256 << 20)
     }
 }

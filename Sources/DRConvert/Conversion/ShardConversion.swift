@@ -36,6 +36,8 @@ struct ShardConversion {
     private var uids: Set<UInt128> = []
     /// Samples that are left out since a shard before has their uids.
     private var excluded: Set<UInt128> = []
+    /// Of a shard that was there before, and is verified: rows that it has not were left out.
+    private var storedUIDs: Set<UInt128>?
     /// What was left out first.
     private var firstLeftOut: String?
 
@@ -55,7 +57,7 @@ struct ShardConversion {
             try conversion.run()
             return conversion.report
         } catch {
-            context.ledger.fail()
+            context.ledger.fail(number: number)
             throw error
         }
     }
@@ -63,13 +65,19 @@ struct ShardConversion {
     private mutating func run() throws(ShardError) {
         let path = context.shardPath(of: input)
         if options.resumes {
-            if let finished = try FinishedShard(path: path, input: input, context: context) {
-                return try take(finished)
-            }
             try AtomicFile.removeUnfinished(path)
+            if let finished = try FinishedShard(path: path, input: input, context: context) {
+                try take(finished)
+                guard options.verifies else { return }
+                // It may have been stopped before it was verified.
+                storedUIDs = Set(finished.uids)
+                defer { context.captions?.end(input: input.path) }
+                try beginCaptions()
+                return try verify(path)
+            }
         }
-        do throws(ShardError) { try beginCaptions() } catch { throw options.onError.advised(error) }
         defer { context.captions?.end(input: input.path) }
+        do throws(ShardError) { try beginCaptions() } catch { throw options.onError.advised(error) }
         while try !convert(to: path) {}
         report.inputByteCount = input.byteCount
         if options.verifies, !report.shards.isEmpty { try verify(path) }
@@ -124,7 +132,7 @@ struct ShardConversion {
     }
 
     private func notes() throws(ShardError) -> [Note] {
-        var notes = FinishedShard.notes(of: input, options)
+        var notes = try FinishedShard.notes(of: input, context)
         notes.append(try report.counts.note())
         if let firstLeftOut {
             notes.append(Note(key: "left_out", value: "\(report.counts.leftOut), the first: \(firstLeftOut)"))
@@ -201,14 +209,16 @@ struct ShardConversion {
             }
             try join(&row, uid, &counts)
             try converter.set(row, in: sink, counts: &counts)
+            if let storedUIDs, !storedUIDs.contains(uid) { throw .schemaMismatch("this uid was there before") }
             try sink.endRow()
             report.counts = counts
             uids.insert(uid)
         } catch {
             sink.discardRow()
             guard !sink.hasFailed, !isAboutSink(error, sink) else { throw error }
-            throw ShardError(error.code, "sample \(given.uid): \(error.reason)", context: error.context).with(
-                .init(path: input.path, position: source.rowPosition))
+            let named = ShardError(error.code, "sample \(given.uid): \(error.reason)", context: error.context)
+            // The place of a caption is in its own file.
+            throw error.context.path == nil ? named.with(.init(path: input.path, position: source.rowPosition)) : named
         }
     }
 
@@ -218,6 +228,7 @@ struct ShardConversion {
         do throws(ShardError) {
             if let (sample, container) = try captions.sample(uid: uid, input: input.path) {
                 counts.joined[container, default: .init()].uses += 1
+                if let own = row.sha256, let other = sample.sha256, own != other { counts.hashesDiffer += 1 }
                 row.caption = row.caption ?? sample.caption
                 row.image = row.image ?? sample.image
                 row.originalSize = row.originalSize ?? sample.originalSize
@@ -226,7 +237,7 @@ struct ShardConversion {
             }
         } catch {
             // A caption that cannot be read is none, where none is good enough.
-            guard options.onError == .skip, options.allowsMissingCaptions else {
+            guard options.onError == .skip, options.allowsMissingCaptions, error.code != .io else {
                 if options.onError == .skip { report.counts.captionsMissing += 1 }
                 throw error
             }
@@ -241,7 +252,8 @@ struct ShardConversion {
 
     /// - Parameter part: what is left out of the shard, without the names of this machine's folders.
     private mutating func skipOrThrow(_ error: ShardError, what: String, part: String) throws(ShardError) {
-        guard options.onError == .skip else { throw options.onError.advised(error) }
+        // What the system cannot read is no bad input: it may be there the next time.
+        guard options.onError == .skip, error.code != .io else { throw options.onError.advised(error) }
         list(.init(what: what, why: error.description))
         report.counts.leftOut += 1
         firstLeftOut = firstLeftOut ?? "\(part): \(error.code): \(error.reason)"
@@ -257,27 +269,29 @@ struct ShardConversion {
     // MARK: Verification
 
     /// Reads the source again, and compares every cell with the shard that was made of it.
-    /// - Throws: `.corrupt` naming the cell that differs. The shard is then renamed to `NAME.rejected`.
+    /// - Throws: `.corrupt` naming the cell that differs: the shard is then renamed to `NAME.rejected`. What reading the
+    ///   source throws: the shard stays, unverified.
     private mutating func verify(_ path: String) throws(ShardError) {
         let found = report
-        do throws(ShardError) {
-            let reader = try ShardReader(path: path)
-            let comparison = RowComparison(reader)
-            report = ConvertReport()
-            report.counts.joined = found.counts.joined.mapValues { .init(samples: $0.samples) }.filter {
-                $0.value.samples > 0
-            }
-            try pass(into: comparison)
-            guard comparison.rowCount == reader.rowCount, report.counts == found.counts else {
-                throw ShardError.corrupt(
-                    "read again, the source gives \(comparison.rowCount) rows, \(reader.rowCount) are stored, or other counts"
-                ).with(.init(path: path))
-            }
-            report = found
-            report.verifiedRowCount = comparison.rowCount
-        } catch {
-            try FinishedShard.reject(path)
-            throw error
+        let comparison = RowComparison(try ShardReader(path: path))
+        report = ConvertReport()
+        report.counts.joined = found.counts.joined.mapValues { .init(samples: $0.samples) }.filter {
+            $0.value.samples > 0
         }
+        do throws(ShardError) { try pass(into: comparison) } catch {
+            guard comparison.hasFailed else { throw error }
+            try FinishedShard.reject(path, since: error)
+        }
+        // Whether a sample that is left out for its uid has a caption is not asked twice.
+        report.counts.captionsMissing = found.counts.captionsMissing
+        guard comparison.rowCount == found.rowCount, report.counts == found.counts else {
+            try FinishedShard.reject(
+                path,
+                since: ShardError.corrupt(
+                    "read again, the source gives \(comparison.rowCount) rows, \(found.rowCount) are stored, or other counts"
+                ).with(.init(path: path)))
+        }
+        report = found
+        report.verifiedRowCount = comparison.rowCount
     }
 }

@@ -9,23 +9,36 @@ package enum TarFolder {
     /// - Throws: `.io` if there are none.
     package static func list(_ path: String) throws(ShardError) -> [String] {
         guard isFolder(path) else { return try FolderListing.files(path, suffix: ".tar") }
-        let tars = tars(below: path)
+        let tars = try tars(below: path)
         guard !tars.isEmpty else {
             throw ShardError.io("there is no file in it whose name ends in .tar").with(.init(path: path))
         }
         return tars
     }
 
-    static func hasTars(_ folder: String) -> Bool { !tars(below: folder).isEmpty }
+    /// Whether there is a tar in a folder or in folders below it.
+    static func hasTars(_ folder: String) throws(ShardError) -> Bool { try !tars(below: folder).isEmpty }
 
-    private static func tars(below folder: String) -> [String] {
-        guard let files = FileManager.default.enumerator(atPath: folder) else { return [] }
+    private static func tars(below folder: String) throws(ShardError) -> [String] {
         var found: [String] = []
-        for case let file as String in files
-        where file.hasSuffix(".tar") && !file.split(separator: "/").contains(where: { $0.hasPrefix(".") }) {
-            found.append(file)
+        try FolderWalk.visit(folder) { file, isFolder in
+            if !isFolder, file.hasSuffix(".tar") { found.append(file) }
+            return true
         }
         return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { FolderListing.join(folder, $0) }
+    }
+
+    /// What files are known again by: their names, sizes, and up to 1 MiB at both ends of each.
+    static func fingerprint(_ paths: [String]) throws(ShardError) -> String {
+        var bytes: [UInt8] = []
+        for path in paths {
+            let source = try FileSource(path: path)
+            let end = Int(min(source.byteCount, 1 << 20))
+            var own = try source.bytes(at: 0, count: end)
+            own += try source.bytes(at: source.byteCount - UInt64(end), count: end)
+            bytes += Array("\(path.split(separator: "/").last ?? "") \(source.byteCount) ".utf8) + SHA256.digest(own)
+        }
+        return String(hex(SHA256.digest(bytes)).prefix(32))
     }
 
     /// Whether a path, or where a link leads, is a folder.

@@ -73,6 +73,9 @@ package struct TextRows: Sendable, Equatable {
 
     // MARK: Choice
 
+    /// Rows more than captions, of which it is asked whether they are equal.
+    private static let maximumExtraRows = 64
+
     /// Samples that must agree before two equal rows are taken for one.
     static let leastAgreeingSamples = 16
 
@@ -103,6 +106,11 @@ package struct TextRows: Sendable, Equatable {
         }
         if rowCount == 1 + captionCount {
             return TextRows(real: 0, synthetic: Array(1..<rowCount), rowCount: rowCount)
+        }
+        guard rowCount <= 1 + captionCount + maximumExtraRows else {
+            throw .schemaMismatch(
+                "text_emb has \(rowCount) rows, where 1 real and \(captionCount) synthetic captions make \(1 + captionCount); "
+                    + "which row is which is not known; say it with --text-rows")
         }
         let alike = samples.filter { $0.textEmbeddings.shape[0] == rowCount }
         return try guess(from: EqualRows(alike, rowCount: rowCount), captionCount: captionCount, rowCount: rowCount)

@@ -10,19 +10,21 @@ final class UIDLedger: Sendable {
     private struct State {
         var next = 0
         var uids = UIDSet()
-        var hasFailed = false
+        /// The first shard that has failed, in the order of the inputs.
+        var failed: Int?
     }
     private let monitor = Monitor(conditionCount: 1)
     // SAFETY: used under the monitor's lock alone.
     private nonisolated(unsafe) var state = State()
 
     /// Waits until the shards before this one are entered.
-    /// - Returns: those of the uids that one of them has; nil if one of them has failed.
+    /// - Returns: those of the uids that one of them has; nil if one of them has failed, whose error counts then.
     func duplicates(number: Int, _ uids: [UInt128]) -> Set<UInt128>? {
         monitor.lock()
         defer { monitor.unlock() }
-        while unsafe state.next < number, unsafe !state.hasFailed { monitor.wait(0) }
-        guard unsafe state.next == number, unsafe !state.hasFailed else { return nil }
+        // A shard behind this one that has failed changes nothing here.
+        while unsafe state.next < number, unsafe state.failed ?? number >= number { monitor.wait(0) }
+        guard unsafe state.next == number, unsafe state.failed ?? number >= number else { return nil }
         return Set(uids.filter { unsafe state.uids.contains($0) })
     }
 
@@ -41,11 +43,11 @@ final class UIDLedger: Sendable {
         return isKept
     }
 
-    /// Ends the waiting of all others: a shard has failed.
-    func fail() {
+    /// Ends the waiting of all shards behind this one: it has failed.
+    func fail(number: Int) {
         monitor.lock()
         defer { monitor.unlock() }
-        unsafe state.hasFailed = true
+        unsafe state.failed = min(state.failed ?? number, number)
         monitor.broadcast(0)
     }
 }

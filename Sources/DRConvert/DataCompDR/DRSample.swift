@@ -68,6 +68,15 @@ package final class DRSampleDecoder {
         package let group: SampleGroup
         let member: SampleGroup.Member?
         let embeddings: Result<Embeddings, ShardError>
+
+        /// Of what was decompressed.
+        var embeddingByteCount: Int {
+            switch try? embeddings.get() {
+            case .torch(let bytes): bytes.count
+            case .arrays(let arrays): arrays.reduce(0) { $0 + $1.array.bytes.count }
+            case nil: 0
+            }
+        }
     }
 
     /// Decompresses the embedding file of a sample: npz rather than bfloat16 where both are there, as the reference

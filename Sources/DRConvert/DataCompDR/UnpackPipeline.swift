@@ -61,7 +61,8 @@ final class UnpackPipeline {
         private var isEnded = false
         private var isAbandoned = false
 
-        /// Samples that wait, at most, and their bytes; one sample may be more. Of them so many are decompressed ahead.
+        /// Samples that wait, at most, and their bytes; one sample may be more. So many are read before they are
+        /// decompressed.
         private static let maximumCount = 128
         private static let maximumByteCount = 48 << 20
         private static let readAheadCount = 8
@@ -103,7 +104,8 @@ final class UnpackPipeline {
         private func rawCount() -> Int {
             monitor.lock()
             defer { monitor.unlock() }
-            return isEnded || isAbandoned ? .max : slots[first...].count { if case .raw = $0 { true } else { false } }
+            guard !isEnded, !isAbandoned, !isFull || first == slots.count else { return .max }
+            return slots[first...].count { if case .raw = $0 { true } else { false } }
         }
 
         /// - Returns: whether more may be read now.
@@ -121,13 +123,19 @@ final class UnpackPipeline {
             return true
         }
 
+        private var isFull: Bool { slots.count - first >= Self.maximumCount || byteCount > Self.maximumByteCount }
+
+        /// Whether the sample that is asked for next still has to be decompressed.
+        private var isFirstRaw: Bool {
+            guard first < slots.count, case .raw = slots[first] else { return false }
+            return true
+        }
+
         /// Decompresses the first sample that nobody has taken; waits while enough of them wait.
         /// - Returns: false at the end.
         private func unpackFirst() -> Bool {
             monitor.lock()
-            while !isAbandoned, slots.count - first >= Self.maximumCount || byteCount > Self.maximumByteCount,
-                isFirstDone
-            { monitor.wait(0) }
+            while !isAbandoned, isFull, first < slots.count, !isFirstRaw { monitor.wait(0) }
             guard !isAbandoned, let (place, raw) = takeRaw() else {
                 defer { monitor.unlock() }
                 return !isAbandoned && !isEnded
@@ -135,14 +143,9 @@ final class UnpackPipeline {
             monitor.unlock()
             let step = unpack(raw, decoder)
             monitor.lock()
-            slots[place - gone] = .done(step)
+            finish(place, step)
             monitor.signal(1)
             monitor.unlock()
-            return true
-        }
-
-        private var isFirstDone: Bool {
-            guard first < slots.count, case .done = slots[first] else { return false }
             return true
         }
 
@@ -173,7 +176,7 @@ final class UnpackPipeline {
                     monitor.unlock()
                     let step = unpack(raw, decoder)
                     monitor.lock()
-                    slots[place - gone] = .done(step)
+                    finish(place, step)
                 } else if first == slots.count, isEnded {
                     return nil
                 } else {
@@ -183,7 +186,9 @@ final class UnpackPipeline {
         }
 
         private func remove(_ step: Step) {
-            if case .success(let unpacked) = step.result { byteCount -= Self.byteCount(unpacked.group) }
+            if case .success(let unpacked) = step.result {
+                byteCount -= Self.byteCount(unpacked.group) + unpacked.embeddingByteCount
+            }
             slots[first] = .taken
             first += 1
             if first == Self.maximumCount {
@@ -201,9 +206,11 @@ final class UnpackPipeline {
             monitor.unlock()
         }
 
-        /// What a sample takes, packed and unpacked, roughly: the same before and after.
-        private static func byteCount(_ group: SampleGroup) -> Int {
-            3 * group.members.reduce(0) { $0 + $1.bytes.count }
+        private func finish(_ place: Int, _ step: Step) {
+            slots[place - gone] = .done(step)
+            if case .success(let unpacked) = step.result { byteCount += unpacked.embeddingByteCount }
         }
+
+        private static func byteCount(_ group: SampleGroup) -> Int { group.members.reduce(0) { $0 + $1.bytes.count } }
     }
 }

@@ -41,7 +41,7 @@ package struct TarMember: Sendable, Equatable {
     /// - Throws: `.io` if the file cannot be opened or is not a regular file.
     package init(path: String, memberByteLimit: Int = 256 << 20, blockByteCount: Int = 1 << 18) throws(ShardError) {
         let context = ShardError.Context(path: path)
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { throw Self.systemError("cannot be opened").with(context) }
         var status = stat()
         // SAFETY: fstat writes the struct it is given and keeps no pointer.
