@@ -1,7 +1,7 @@
 import DRShardFormat
 import Testing
 
-@testable import DRDoctor
+import DRDoctor
 
 @Suite struct DuplicateIDTests {
     /// The repeated entries as (id, row), sorted.

@@ -3,7 +3,7 @@ import DRShard
 import DRShardFormat
 import Testing
 
-@testable import DRDoctor
+import DRDoctor
 
 @Suite struct HealthySetTests {
     @Test(arguments: 0..<20)

@@ -4,7 +4,7 @@ import DRShardFormat
 import Foundation
 import Testing
 
-@testable import DRDoctor
+import DRDoctor
 
 /// A folder that is there for as long as `body` runs.
 func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {

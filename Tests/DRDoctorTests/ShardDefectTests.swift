@@ -3,7 +3,7 @@ import DRShardFormat
 import Foundation
 import Testing
 
-@testable import DRDoctor
+import DRDoctor
 
 /// Every defect is planted in a healthy set, and the doctor names it and nothing else.
 @Suite struct ShardDefectTests {

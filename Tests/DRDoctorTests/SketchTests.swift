@@ -1,6 +1,6 @@
 import Testing
 
-@testable import DRDoctor
+import DRDoctor
 
 @Suite struct SketchTests {
     @Test func momentsOfPartsAreThoseOfTheWhole() {

@@ -3,7 +3,7 @@ import DRShardFormat
 import Foundation
 import Testing
 
-@testable import DRDoctor
+import DRDoctor
 
 /// Every defect of tars, planted one at a time.
 @Suite struct TarDefectTests {

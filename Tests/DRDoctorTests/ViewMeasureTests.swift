@@ -1,7 +1,7 @@
 import DRConvert
 import Testing
 
-@testable import DRDoctor
+import DRDoctor
 
 @Suite struct ViewMeasureTests {
     @Test func tailsOfChiSquaredAreThoseOfTables() {

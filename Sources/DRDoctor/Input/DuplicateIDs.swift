@@ -1,4 +1,4 @@
-internal import DRShardFormat
+package import DRShardFormat
 internal import Foundation
 
 /// Finds row ids that occur more than once, among any number of them.
@@ -6,14 +6,14 @@ internal import Foundation
 /// An id takes 24 bytes: 16 for itself, 8 for its place. Up to a limit they are in memory; beyond it they are spread over
 /// temporary files by leading bits of their hash, and each file is looked at on its own, or spread again. The files have
 /// no names while they are used, so that nothing stays behind however the program ends.
-struct DuplicateIDs: Sendable {
+package struct DuplicateIDs: Sendable {
     /// An id, or what stands for one that has not 16 bytes.
-    struct Entry: Hashable, Comparable, Sendable {
-        var id: UInt128
-        var file: UInt32
-        var row: UInt32
+    package struct Entry: Hashable, Comparable, Sendable {
+        package var id: UInt128
+        package var file: UInt32
+        package var row: UInt32
 
-        static func < (a: Entry, b: Entry) -> Bool { (a.id, a.file, a.row) < (b.id, b.file, b.row) }
+        package static func < (a: Entry, b: Entry) -> Bool { (a.id, a.file, a.row) < (b.id, b.file, b.row) }
         static let byteCount = 24
     }
 
@@ -26,7 +26,7 @@ struct DuplicateIDs: Sendable {
     private var spilled = 0
 
     /// - Parameter limit: ids that are kept in memory.
-    init(limit: Int) { self.init(limit: limit, level: 0) }
+    package init(limit: Int) { self.init(limit: limit, level: 0) }
 
     private init(limit: Int, level: Int) {
         // Below as many as there are parts, files would be made for single ids.
@@ -35,13 +35,13 @@ struct DuplicateIDs: Sendable {
     }
 
     /// The 16 bytes themselves; of any other id the first 16 of its SHA-256.
-    static func key(_ id: some Collection<UInt8>) -> UInt128 {
+    package static func key(_ id: some Collection<UInt8>) -> UInt128 {
         let bytes = id.count == 16 ? Array(id) : Array(SHA256.digest(Array(id)).prefix(16))
         return bytes.reduce(0) { $0 << 8 | UInt128($1) }
     }
 
     /// - Throws: `.io` if a temporary file cannot be written.
-    mutating func add(_ id: UInt128, file: Int, row: Int) throws(ShardError) {
+    package mutating func add(_ id: UInt128, file: Int, row: Int) throws(ShardError) {
         try add(Entry(id: id, file: UInt32(clamping: file), row: UInt32(clamping: row)))
     }
 
@@ -73,7 +73,7 @@ struct DuplicateIDs: Sendable {
 
     /// Calls `found` for every entry whose id an entry of an earlier place has, with that of the first place.
     /// Sorted by id within a part only: the order is the same for the same ids and limit.
-    consuming func forEachDuplicate(_ found: (_ entry: Entry, _ first: Entry) -> Void) throws(ShardError) {
+    package consuming func forEachDuplicate(_ found: (_ entry: Entry, _ first: Entry) -> Void) throws(ShardError) {
         if spilled > 0 { try spill() }
         entries.sort()
         var first: Entry?
@@ -113,7 +113,7 @@ private final class PartFile: @unchecked Sendable {
     private let handle: FileHandle
     private static let blockByteCount = DuplicateIDs.Entry.byteCount << 14
 
-    init() throws(ShardError) {
+    package init() throws(ShardError) {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("drshard-ids-\(UUID().uuidString)")
         guard FileManager.default.createFile(atPath: path.path, contents: nil, attributes: [.posixPermissions: 0o600]),
             let handle = FileHandle(forUpdatingAtPath: path.path)
@@ -123,14 +123,14 @@ private final class PartFile: @unchecked Sendable {
         self.handle = handle
     }
 
-    func append(_ bytes: [UInt8]) throws(ShardError) {
+    package func append(_ bytes: [UInt8]) throws(ShardError) {
         do { try handle.write(contentsOf: Data(bytes)) } catch {
             throw .io("cannot write row ids to a temporary file: \(error.localizedDescription)")
         }
     }
 
     /// The bytes from the start, in blocks of whole entries.
-    func forEachBlock(_ body: ([UInt8]) throws(ShardError) -> Void) throws(ShardError) {
+    package func forEachBlock(_ body: ([UInt8]) throws(ShardError) -> Void) throws(ShardError) {
         do { try handle.seek(toOffset: 0) } catch { throw .io("cannot read row ids from a temporary file") }
         while true {
             var block: [UInt8] = []

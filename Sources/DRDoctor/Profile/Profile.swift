@@ -185,18 +185,20 @@ struct TextRowProfile: Sendable {
 }
 
 /// Crop boxes of a set, relative to their images.
-struct CropProfile: Sendable {
-    static let side = 32
+package struct CropProfile: Sendable {
+    package static let side = 32
     /// Boxes, and those of them whose image's size is known.
-    var count = 0
-    var sizedCount = 0
+    package var count = 0
+    package var sizedCount = 0
     /// Sums that become, by rows and columns, how many boxes cover each part of the image: `[side + 1, side + 1]`.
-    var corners = Array(repeating: 0, count: (side + 1) * (side + 1))
+    package var corners = Array(repeating: 0, count: (side + 1) * (side + 1))
     /// Of a box: its part of the image's area, and the binary logarithm of width by height.
-    var areas = Histogram(0...1, parts: 40)
-    var aspects = Histogram(-2...2, parts: 40)
+    package var areas = Histogram(0...1, parts: 40)
+    package var aspects = Histogram(-2...2, parts: 40)
 
-    mutating func merge(_ other: CropProfile) {
+    package init() {}
+
+    package mutating func merge(_ other: CropProfile) {
         count += other.count
         sizedCount += other.sizedCount
         for i in corners.indices { corners[i] += other.corners[i] }
@@ -205,7 +207,7 @@ struct CropProfile: Sendable {
     }
 
     /// Adds a box, given by its sides in parts of the image.
-    mutating func cover(top: Double, left: Double, bottom: Double, right: Double) {
+    package mutating func cover(top: Double, left: Double, bottom: Double, right: Double) {
         func place(_ part: Double) -> Int { Int(max(0, min(1, part)) * Double(Self.side) + 0.5) }
         let width = Self.side + 1
         corners[place(top) * width + place(left)] += 1
@@ -215,7 +217,7 @@ struct CropProfile: Sendable {
     }
 
     /// The part of the boxes that cover each part of the image: `[side, side]`, by rows.
-    var coverage: [Double] {
+    package var coverage: [Double] {
         let width = Self.side + 1
         var sums = corners
         for y in 0..<width { for x in 1..<width { sums[y * width + x] += sums[y * width + x - 1] } }

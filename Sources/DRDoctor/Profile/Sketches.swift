@@ -9,10 +9,12 @@ package struct Moments: Sendable {
     package private(set) var maximum = -Double.infinity
     private var squares = 0.0
 
+    package init() {}
+
     /// Of all the numbers, divided by their count; 0 for none.
     package var standardDeviation: Double { count == 0 ? 0 : (squares / Double(count)).squareRoot() }
 
-    mutating func add(_ value: Double) {
+    package mutating func add(_ value: Double) {
         count += 1
         let delta = value - mean
         mean += delta / Double(count)
@@ -21,7 +23,7 @@ package struct Moments: Sendable {
         maximum = max(maximum, value)
     }
 
-    mutating func merge(_ other: Moments) {
+    package mutating func merge(_ other: Moments) {
         guard other.count > 0 else { return }
         guard count > 0 else { return self = other }
         let sum = Double(count + other.count)
@@ -39,7 +41,7 @@ package struct Histogram: Sendable {
     package let range: ClosedRange<Double>
     package private(set) var counts: [Int]
 
-    init(_ range: ClosedRange<Double>, parts: Int) {
+    package init(_ range: ClosedRange<Double>, parts: Int) {
         self.range = range
         counts = Array(repeating: 0, count: parts)
     }
@@ -48,7 +50,7 @@ package struct Histogram: Sendable {
     package var partWidth: Double { (range.upperBound - range.lowerBound) / Double(counts.count) }
 
     /// The parts that lie in a range, by their number.
-    func bins(in shown: ClosedRange<Double>) -> Range<Int> {
+    package func bins(in shown: ClosedRange<Double>) -> Range<Int> {
         func bin(_ value: Double) -> Int {
             max(0, min(counts.count, Int(((value - range.lowerBound) / partWidth).rounded())))
         }
@@ -57,13 +59,13 @@ package struct Histogram: Sendable {
     }
 
     /// A NaN is not counted.
-    mutating func add(_ value: Double, count: Int = 1) {
+    package mutating func add(_ value: Double, count: Int = 1) {
         guard !value.isNaN else { return }
         let place = (value - range.lowerBound) / partWidth
         counts[Int(max(0, min(Double(counts.count - 1), place)))] += count
     }
 
-    mutating func merge(_ other: Histogram) {
+    package mutating func merge(_ other: Histogram) {
         precondition(counts.count == other.counts.count, "histograms of one kind have the same parts")
         for i in counts.indices { counts[i] += other.counts[i] }
     }

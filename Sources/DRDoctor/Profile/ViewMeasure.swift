@@ -15,10 +15,10 @@ package struct ViewMeasure: Sendable {
     /// The largest difference.
     private var bound = 0.0
 
-    init(viewCount: Int) { sums = Array(repeating: 0, count: viewCount) }
+    package init(viewCount: Int) { sums = Array(repeating: 0, count: viewCount) }
 
     /// Adds the numbers of a row, one for each view.
-    mutating func add(_ values: [Double]) {
+    package mutating func add(_ values: [Double]) {
         let mean = values.reduce(0, +) / Double(values.count)
         var square = 0.0
         for value in values { square += (value - mean) * (value - mean) }
@@ -32,9 +32,9 @@ package struct ViewMeasure: Sendable {
     }
 
     /// Adds the ranks of a row's numbers instead, so that single large ones do not count for more.
-    mutating func add(ranksOf values: [Double]) { add(ViewMeasure.ranks(values)) }
+    package mutating func add(ranksOf values: [Double]) { add(ViewMeasure.ranks(values)) }
 
-    mutating func merge(_ other: ViewMeasure) {
+    package mutating func merge(_ other: ViewMeasure) {
         for view in sums.indices { sums[view] += other.sums[view] }
         variance += other.variance
         bound = max(bound, other.bound)
@@ -42,7 +42,7 @@ package struct ViewMeasure: Sendable {
     }
 
     /// Ranks from 0 to 1; equal numbers share the mean of theirs.
-    static func ranks(_ values: [Double]) -> [Double] {
+    package static func ranks(_ values: [Double]) -> [Double] {
         let order = values.indices.sorted { values[$0] < values[$1] }
         var ranks = Array(repeating: 0.0, count: values.count)
         var first = 0
@@ -88,10 +88,10 @@ package struct ViewMeasure: Sendable {
 }
 
 /// The chi-squared distribution.
-enum ChiSquared {
+package enum ChiSquared {
     /// The probability of more than `x`: the regularised incomplete gamma function Q(degrees / 2, x / 2), by its series
     /// below the mean and by its continued fraction above. Source: DLMF 8.7.1 and 8.9.2 (there with Lentz's method).
-    static func upperTail(_ x: Double, degrees: Double) -> Double {
+    package static func upperTail(_ x: Double, degrees: Double) -> Double {
         guard x > 0 else { return 1 }
         let (a, z) = (degrees / 2, x / 2)
         let scale = exp(a * log(z) - z - lgamma(a))
