@@ -82,14 +82,14 @@ package enum Doctor {
             if path.hasSuffix(".tar") { tars.append(path) } else { shards.append(path) }
             return
         }
-        let found = [".drs", ".tar"].map { suffix in
-            (try? FolderListing.files(path, suffix: suffix)) ?? []
-        }
-        guard !(found[0].isEmpty && found[1].isEmpty) else {
+        // A data set is one folder; tars lie in folders of folders, as `convert` reads them.
+        let foundTars = try TarFolder.tars(below: path)
+        let foundShards = (try? FolderListing.files(path, suffix: ".drs")) ?? []
+        guard !(foundShards.isEmpty && foundTars.isEmpty) else {
             throw ShardError.io("there is no .drs and no .tar file in it").with(.init(path: path))
         }
-        shards += found[0]
-        tars += found[1]
+        shards += foundShards
+        tars += foundTars
     }
 
     /// Adds what occurs twice among ids.

@@ -331,6 +331,9 @@ private func expectSameShards(_ a: String, _ b: String, sourceLocation: SourceLo
             try files.createSymbolicLink(atPath: folder + "/elsewhere/loop", withDestinationPath: folder + "/up")
             let outcome = try drshard("convert", folder + "/up", "--output", folder + "/out", "--json")
             #expect(try outcome.json["rows"] as? Int == 2, "\(outcome.error)")
+            // The doctor looks at the same tars.
+            let doctor = try drshard("doctor", folder + "/up", "--json")
+            #expect(doctor.output.contains("up/a.tar") && doctor.output.contains("01/b.tar"), "\(doctor)")
         }
     }
 

@@ -19,7 +19,9 @@ package enum TarFolder {
     /// Whether there is a tar in a folder or in folders below it.
     static func hasTars(_ folder: String) throws(ShardError) -> Bool { try !tars(below: folder).isEmpty }
 
-    private static func tars(below folder: String) throws(ShardError) -> [String] {
+    /// Paths of the tars in a folder and in folders below it, links followed, in the order of the bytes of their paths.
+    /// - Throws: `.io` for a folder that cannot be listed.
+    package static func tars(below folder: String) throws(ShardError) -> [String] {
         var found: [String] = []
         try FolderWalk.visit(folder) { file, isFolder in
             if !isFolder, file.hasSuffix(".tar") { found.append(file) }
