@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Sources/DRConvert/Tokenizer/CodePageTable.swift.
+"""Writes Sources/DRText/Tokenizer/CodePageTable.swift.
 
 Source: the single-byte character sets that ftfy 6.3.1 considers, as Python's codecs carry them. A byte that a
 windows-125x page leaves undefined stands for the control character of the same number.
@@ -7,7 +7,7 @@ windows-125x page leaves undefined stands for the control character of the same 
 
 import pathlib
 
-OUTPUT = pathlib.Path(__file__).parent.parent / "Sources/DRConvert/Tokenizer/CodePageTable.swift"
+OUTPUT = pathlib.Path(__file__).parent.parent / "Sources/DRText/Tokenizer/CodePageTable.swift"
 PAGES = ["latin-1", "cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "cp1257", "iso8859-2", "mac-roman", "cp437"]
 
 HEADER = '''\

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Sources/DRConvert/Tokenizer/HTMLEntityTable.swift.
+"""Writes Sources/DRText/Tokenizer/HTMLEntityTable.swift.
 
 Source: the named character references of the HTML standard (https://html.spec.whatwg.org/entities.json), as the
 Python module html.entities carries them.
@@ -9,7 +9,7 @@ import html.entities
 import pathlib
 import textwrap
 
-OUTPUT = pathlib.Path(__file__).parent.parent / "Sources/DRConvert/Tokenizer/HTMLEntityTable.swift"
+OUTPUT = pathlib.Path(__file__).parent.parent / "Sources/DRText/Tokenizer/HTMLEntityTable.swift"
 
 HEADER = '''\
 // Written by Scripts/generate_html_entities.py; do not edit.

@@ -51,7 +51,8 @@ extension PairedLoader {
         return estimate
     }
 
-    private func sampleCount(_ plan: EpochPlan) -> Int {
+    /// Samples of an epoch, of this rank.
+    package func sampleCount(_ plan: EpochPlan) -> Int {
         guard plan.stepCount > 0 else { return 0 }
         return (plan.stepCount - 1) * plan.lanes.count * shape.laneRows + plan.sampleCount(step: plan.stepCount - 1)
     }

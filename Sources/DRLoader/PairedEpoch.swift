@@ -13,17 +13,19 @@ public final class PairedEpoch {
     public let cancellation = EpochCancellation()
     /// The step that `next` delivers.
     public private(set) var nextStep: Int
+    private let stride: Int
 
-    init(loader: PairedLoader, plan: EpochPlan, firstStep: Int) {
+    init(loader: PairedLoader, plan: EpochPlan, firstStep: Int, stride: Int) {
         self.loader = loader
         self.plan = plan
         nextStep = firstStep
+        self.stride = stride
     }
 
     deinit { cancel() }
 
     /// What a run has to keep to go on behind the last batch that was delivered.
-    public var state: LoaderState { loader.state(epoch: plan.epoch, step: nextStep) }
+    public var state: LoaderState { loader.state(epoch: plan.epoch, step: min(nextStep, plan.stepCount)) }
 
     /// The next batch; nil at the end of the epoch. It is empty for a rank to whom a short last batch leaves nothing.
     /// - Throws: errors of the files with their place; `.schemaMismatch` for a row that lacks all variants of a part. Asked
@@ -34,16 +36,31 @@ public final class PairedEpoch {
         return try take(engine.next())
     }
 
+    /// What there is when the time is up.
+    package enum Delivery {
+        case batch(PairedBatch)
+        case end
+        case notYet
+    }
+
+    /// The same for who cannot wait for long.
+    package func next(waitingAtMost nanoseconds: UInt64) throws(ShardError) -> Delivery {
+        guard let engine = runningEngine() else { return .end }
+        let answer = engine.next(waitingAtMost: nanoseconds)
+        if case .notYet = answer { return .notYet }
+        return try take(answer).map { .batch($0) } ?? .end
+    }
+
     /// The engine with its threads; nil behind the last step.
     func runningEngine() -> LoadEngine? {
         guard nextStep < plan.stepCount else { return nil }
-        return cancellation.engine { loader.engine(plan, firstStep: nextStep) }
+        return cancellation.engine { loader.engine(plan, WantedSteps(first: nextStep, stride: stride)) }
     }
 
     func take(_ answer: LoadEngine.Answer) throws(ShardError) -> PairedBatch? {
         switch answer {
         case .batch(let batch):
-            nextStep = batch.step + 1
+            nextStep = batch.step + stride
             return batch
         case .failure(let error): throw error
         case .end, .notYet: return nil

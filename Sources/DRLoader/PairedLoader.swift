@@ -147,16 +147,23 @@ public final class PairedLoader: Sendable {
     }
 
     /// The batches of an epoch, in order.
-    /// - Parameter step: the first one; the number of steps: none.
-    /// - Throws: `.invalidArgument` for a negative epoch, or a step that the epoch does not have.
-    public func epoch(_ epoch: Int, startingAt step: Int = 0) throws(ShardError) -> PairedEpoch {
+    /// - Parameters:
+    ///   - step: the first one; the number of steps: none.
+    ///   - stride: of several takers, such as processes that decode images, each takes every so many steps, from another
+    ///     one on. What others take is neither decoded nor kept.
+    /// - Throws: `.invalidArgument` for a negative epoch, a step that the epoch does not have, or a stride below 1.
+    public func epoch(_ epoch: Int, startingAt step: Int = 0, stride: Int = 1) throws(ShardError) -> PairedEpoch {
         let plan = try plan(epoch: epoch)
         guard (0...plan.stepCount).contains(step) else {
             throw .invalidArgument("step \(step): epoch \(epoch) has \(plan.stepCount)")
         }
+        guard (1...PairedLoader.maximumStride).contains(stride) else {
+            throw .invalidArgument("a stride of \(stride); 1 to \(PairedLoader.maximumStride) are possible")
+        }
         logger.debug("epoch \(epoch) of \(plan.stepCount) steps begins at step \(step)")
-        return PairedEpoch(loader: self, plan: plan, firstStep: step)
+        return PairedEpoch(loader: self, plan: plan, firstStep: step, stride: stride)
     }
+    private static let maximumStride = 65_536
 
     /// The batches from a state on: the rest of its epoch; of one that is at its end, the next.
     /// - Throws: `.invalidArgument` if another plan, or other rows, made the state: names what differs.
@@ -172,9 +179,8 @@ public final class PairedLoader: Sendable {
         LoaderState(sets: context.sets.map(\.planned), shape: shape, epoch: epoch, step: step)
     }
 
-    func engine(_ plan: EpochPlan, firstStep: Int) -> LoadEngine {
-        LoadEngine(
-            context: context, plan: plan, firstStep: firstStep, pool: pool(plan), losses: losses, meter: meter)
+    func engine(_ plan: EpochPlan, _ wanted: WantedSteps) -> LoadEngine {
+        LoadEngine(context: context, plan: plan, wanted: wanted, pool: pool(plan), losses: losses, meter: meter)
     }
 
     private func pool(_ plan: EpochPlan) -> BatchPool {

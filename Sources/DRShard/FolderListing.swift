@@ -1,5 +1,10 @@
 package import DRShardFormat
-internal import Foundation
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
 
 /// The files of a folder that belong together.
 package enum FolderListing {
@@ -7,26 +12,40 @@ package enum FolderListing {
     /// names; of a file: itself.
     /// - Throws: `.io` if there is nothing at `path`, or no such file in it.
     package static func files(_ path: String, suffix: String) throws(ShardError) -> [String] {
-        let names: [String]
-        do {
-            let type = try FileManager.default.attributesOfItem(atPath: resolved(path))[.type] as? FileAttributeType
-            guard type == .typeDirectory else { return [path] }
-            names = try FileManager.default.contentsOfDirectory(atPath: path)
-        } catch {
-            throw ShardError.io("cannot read it: \(error.localizedDescription)").with(.init(path: path))
-        }
-        let wanted = names.filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { throw systemError("cannot read it", path: path) }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return [path] }
+        let wanted = try names(path).filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }
         guard !wanted.isEmpty else {
             throw ShardError.io("there is no file in it whose name ends in \(suffix)").with(.init(path: path))
         }
         return wanted.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { join(path, $0) }
     }
 
+    /// The names of what is in a folder, in the system's order.
+    private static func names(_ folder: String) throws(ShardError) -> [String] {
+        guard let stream = unsafe opendir(folder) else { throw systemError("cannot list it", path: folder) }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while true {
+            // Only this tells the end from an error.
+            errno = 0
+            guard let entry = unsafe readdir(stream) else { break }
+            // SAFETY: the entry is valid until the next call, and its name ends with a zero. What is not UTF-8 in it is
+            // repaired: then the file cannot be opened by it, which is an error and not a shard that nobody misses.
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+                unsafe name.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
+                    unsafe String(cString: $0)
+                }
+            }
+            names.append(name)
+        }
+        guard errno == 0 else { throw systemError("cannot list it", path: folder) }
+        return names
+    }
+
     /// The path of a file in a folder.
     package static func join(_ folder: String, _ name: String) -> String {
         folder.hasSuffix("/") ? folder + name : folder + "/" + name
     }
-
-    /// Attributes are those of a link itself; what counts here is where it leads.
-    private static func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
 }

@@ -26,7 +26,16 @@
 
     private func initialize() {
         unsafe pthread_mutex_init(mutex, nil)
-        for i in 0..<conditionCount { unsafe pthread_cond_init(conditions.advanced(by: i), nil) }
+        #if canImport(Glibc)
+            // So that a wait with a limit does not hang on who sets the clock.
+            var attributes = pthread_condattr_t()
+            unsafe pthread_condattr_init(&attributes)
+            defer { unsafe pthread_condattr_destroy(&attributes) }
+            unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+            for i in 0..<conditionCount { unsafe pthread_cond_init(conditions.advanced(by: i), &attributes) }
+        #else
+            for i in 0..<conditionCount { unsafe pthread_cond_init(conditions.advanced(by: i), nil) }
+        #endif
     }
 
     deinit {
@@ -44,6 +53,21 @@
 
     /// Lets others in until the condition is signalled, or for no reason: ask again for what was waited for.
     package func wait(_ condition: Int) { unsafe pthread_cond_wait(conditions.advanced(by: condition), mutex) }
+
+    /// The same, for about so long at most.
+    package func wait(_ condition: Int, nanoseconds: UInt64) {
+        let billion: UInt64 = 1_000_000_000
+        #if canImport(Glibc)
+            let (end, overflow) = MonotonicClock.nanoseconds.addingReportingOverflow(nanoseconds)
+            guard !overflow, end < UInt64(Int64.max) else { return wait(condition) }
+            var limit = timespec(tv_sec: Int(end / billion), tv_nsec: Int(end % billion))
+            unsafe pthread_cond_timedwait(conditions.advanced(by: condition), mutex, &limit)
+        #else
+            guard nanoseconds < UInt64(Int64.max) else { return wait(condition) }
+            var limit = timespec(tv_sec: Int(nanoseconds / billion), tv_nsec: Int(nanoseconds % billion))
+            unsafe pthread_cond_timedwait_relative_np(conditions.advanced(by: condition), mutex, &limit)
+        #endif
+    }
 
     package func signal(_ condition: Int) { unsafe pthread_cond_signal(conditions.advanced(by: condition)) }
     package func broadcast(_ condition: Int) { unsafe pthread_cond_broadcast(conditions.advanced(by: condition)) }

@@ -121,6 +121,14 @@ extension ShardReader {
         return (header.rowCount, min(header.rowsPerUnit, header.rowCount), share)
     }
 
+    /// How the first page of a column is stored; nil in a shard without rows.
+    package func storage(column: Int) throws(ShardError) -> ColumnStorage? {
+        guard !footer.groups.isEmpty,
+            let header = try pages(column: column, variant: 0, group: 0).index.entries.first?.header
+        else { return nil }
+        return ColumnStorage.allCases.first { $0.encoding == header.encoding && $0.codec == header.codec }
+    }
+
     /// Rows that lack no cell, but some of whose cells cannot be read. Reads everything once, damaged parts more often.
     package func unreadableRows() -> Set<Int> {
         var found: Set<Int> = []

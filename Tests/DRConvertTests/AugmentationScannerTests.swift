@@ -1,5 +1,6 @@
 import DRConvert
 import DRShardFormat
+import DRText
 import Testing
 
 /// The long way: a tree of JSON values, then records.

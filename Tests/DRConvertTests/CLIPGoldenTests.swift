@@ -1,4 +1,5 @@
 import DRConvert
+import DRText
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 import DRConvert
 import DRShardFormat
+import DRText
 import Testing
 
 /// A tiny vocabulary in the form of CLIP's file. Its merges, best first: `l o`, `lo w</w>`, `e r</w>`, `a a`.

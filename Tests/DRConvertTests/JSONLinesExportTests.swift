@@ -1,6 +1,7 @@
 import DRConvert
 import DRShard
 import DRShardFormat
+import DRText
 import Foundation
 import Testing
 

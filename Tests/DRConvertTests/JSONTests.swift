@@ -1,5 +1,6 @@
 import DRConvert
 import DRShardFormat
+import DRText
 import Foundation
 import Testing
 

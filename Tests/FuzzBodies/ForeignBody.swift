@@ -1,6 +1,7 @@
 internal import DRConvert
 internal import DRShard
 internal import DRShardFormat
+internal import DRText
 internal import Foundation
 
 extension FuzzBodies {

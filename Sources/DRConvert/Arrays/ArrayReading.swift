@@ -1,5 +1,6 @@
 internal import DRShard
 internal import DRShardFormat
+internal import DRText
 
 /// What all sources of arrays of a conversion need.
 struct ArrayReading: Sendable {

@@ -1,4 +1,5 @@
 package import DRShardFormat
+package import DRText
 
 extension AugmentationList {
     /// Reads what `export` writes as `param_aug`: entries of DataCompDR, or lists of objects of one key each, which is an

@@ -1,4 +1,5 @@
 internal import DRShardFormat
+internal import DRText
 
 /// What people call the arrays and fields that have names here.
 package struct ColumnNames: Sendable, Equatable {

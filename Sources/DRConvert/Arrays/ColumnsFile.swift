@@ -1,4 +1,5 @@
 package import DRShardFormat
+internal import DRText
 
 /// A file of JSON that says what people's arrays, fields and numbers are.
 package struct ColumnsFile: Sendable, Equatable {

@@ -1,4 +1,5 @@
 package import DRShardFormat
+internal import DRText
 
 /// What one line says of a row: an object of JSON with ids, texts and parameters.
 package struct RowLine: Sendable, Equatable {

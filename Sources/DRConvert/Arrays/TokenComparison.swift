@@ -1,4 +1,5 @@
 internal import DRShardFormat
+internal import DRText
 
 /// Compares padded rows of token ids with what the tokenizer makes of the texts. What is stored is made of the texts.
 struct TokenComparison {

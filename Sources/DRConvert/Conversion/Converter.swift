@@ -1,5 +1,6 @@
 internal import DRShard
 package import DRShardFormat
+internal import DRText
 
 /// Converts tars of the DataCompDR layout, or units of arrays: each becomes a shard of its name.
 package enum Converter {

@@ -1,5 +1,6 @@
 internal import DRShard
 package import DRShardFormat
+internal import DRText
 internal import Foundation
 
 /// What a conversion would make, from the headers of its inputs and its first rows. Writes nothing.

@@ -1,5 +1,6 @@
 internal import DRShard
 internal import DRShardFormat
+internal import DRText
 
 /// Puts one row of a source into the cells of a sink. One for each thread.
 struct RowConverter {

@@ -1,5 +1,6 @@
 internal import DRShard
 internal import DRShardFormat
+internal import DRText
 
 /// What the conversions of all inputs share.
 struct ConversionContext: Sendable {

@@ -1,4 +1,5 @@
 package import DRShardFormat
+package import DRText
 
 /// Reads `param_aug` of DataCompDR: for each view a crop, then RandAugment.
 package enum AugmentationList {

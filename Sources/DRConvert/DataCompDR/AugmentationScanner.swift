@@ -1,4 +1,5 @@
 package import DRShardFormat
+internal import DRText
 
 /// Reads `{"param_aug": [...]}` in the one spelling that data sets have, without a tree of JSON values.
 ///

@@ -1,4 +1,5 @@
 package import DRShardFormat
+internal import DRText
 
 /// One sample of the tars that DataCompDR is joined with: the real caption, the image, and the size of the original.
 package struct CaptionSample: Sendable {

@@ -1,4 +1,5 @@
 package import DRShardFormat
+internal import DRText
 
 /// One sample of a DataCompDR tar, decoded.
 ///

@@ -1,5 +1,6 @@
 internal import DRShard
 internal import DRShardFormat
+internal import DRText
 
 /// Augmentation records as JSON.
 enum AugmentationText {

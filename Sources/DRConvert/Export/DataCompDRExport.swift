@@ -1,5 +1,6 @@
 internal import DRShard
 internal import DRShardFormat
+internal import DRText
 
 /// Writes rows as samples of a DataCompDR tar, member by member in the order of the released writer.
 struct DataCompDRExport {

@@ -1,5 +1,6 @@
 internal import DRShard
 internal import DRShardFormat
+internal import DRText
 
 /// Writes rows as JSON, an object a line: ids, texts, parameters, sizes, and where images lie.
 ///

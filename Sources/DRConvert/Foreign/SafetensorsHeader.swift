@@ -1,5 +1,6 @@
 internal import DRShard
 internal import DRShardFormat
+internal import DRText
 
 /// The header of a safetensors file. Source: the README of huggingface/safetensors.
 enum SafetensorsHeader {

@@ -1,5 +1,6 @@
 package import DRShard
 package import DRShardFormat
+internal import DRText
 
 /// A safetensors file of which ranges are read: it may be larger than memory.
 ///

@@ -1,4 +1,5 @@
 package import DRShardFormat
+internal import DRText
 
 #if canImport(Glibc)
     internal import Glibc

@@ -1,5 +1,6 @@
 internal import DRConvert
 internal import DRShardFormat
+internal import DRText
 
 /// Looks at the samples of one tar.
 struct TarSamples {

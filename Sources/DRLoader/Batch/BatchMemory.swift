@@ -36,6 +36,9 @@ internal import Synchronization
     /// Makes it ready for another batch.
     func clear() { for part in ragged { part.clear() } }
 
+    /// The whole memory.
+    var all: UnsafeMutableRawBufferPointer { unsafe storage }
+
     /// Where the memory begins. Rows are reached through `BatchWindow`.
     fileprivate var base: UnsafeMutableRawPointer {
         // SAFETY: the storage is never empty, so it has an address.
@@ -92,6 +95,7 @@ internal import Synchronization
         var current = 0
         var used = 0
     }
+    /// As a struct of C with a pointer and a number of 64 bits: callers in C get the table.
     @safe private struct Entry {
         var start: UnsafeRawPointer?
         var count: Int
@@ -101,7 +105,8 @@ internal import Synchronization
     private static let smallestChunk = 64 << 10
 
     init(capacity: Int) {
-        unsafe entries = .allocate(capacity: capacity)
+        // Also of no samples, so that there is an address.
+        unsafe entries = .allocate(capacity: max(1, capacity))
         unsafe entries.initialize(repeating: Entry(start: nil, count: 0))
     }
     deinit {
@@ -147,6 +152,9 @@ internal import Synchronization
             return unsafe UnsafeMutableRawBufferPointer(rebasing: chunks.all[chunks.current][start..<start + count])
         }
     }
+
+    /// The entries of all samples.
+    var table: UnsafeRawPointer { unsafe UnsafeRawPointer(entries.baseAddress.unsafelyUnwrapped) }
 
     /// A sample's value; nil if it has none.
     func value(_ row: Int) -> UnsafeRawBufferPointer? {

@@ -31,7 +31,7 @@ final class LoadEngine: @unchecked Sendable {
     }
 
     let plan: EpochPlan
-    let firstStep: Int
+    private let wanted: WantedSteps
     let processID = getProcessID()
     private let context: LoadContext
     private let losses: LossCounter
@@ -55,18 +55,20 @@ final class LoadEngine: @unchecked Sendable {
     private var waiter: (@Sendable () -> Void)?
 
     init(
-        context: LoadContext, plan: EpochPlan, firstStep: Int, pool: BatchPool, losses: LossCounter, meter: LoadMeter
+        context: LoadContext, plan: EpochPlan, wanted: WantedSteps, pool: BatchPool, losses: LossCounter,
+        meter: LoadMeter
     ) {
         self.context = context
         self.plan = plan
-        self.firstStep = firstStep
+        self.wanted = wanted
         self.pool = pool
         self.losses = losses
         self.meter = meter
-        nextStep = firstStep
+        nextStep = wanted.first
         threadCount = LoadEngine.threadCount(context.options)
-        capacity = LoadEngine.capacity(plan, context.options, batchByteCount: context.layout.byteCount)
-        portions = PortionSequence(plan, from: firstStep)
+        capacity = LoadEngine.capacity(
+            plan, context.options, batchByteCount: context.layout.byteCount, stride: wanted.stride)
+        portions = PortionSequence(plan, from: wanted.first)
         slots = Array(repeating: nil, count: capacity)
         pending = portions.next()
     }
@@ -75,10 +77,10 @@ final class LoadEngine: @unchecked Sendable {
         max(1, options.threadCount ?? min(8, processorCount()))
     }
 
-    /// Batches that are made at once: those that one portion goes to, and what the budget has room for on top.
-    static func capacity(_ plan: EpochPlan, _ options: LoaderOptions, batchByteCount: Int) -> Int {
+    /// Steps that are made at once: those that one portion goes to, and what the budget has room for on top.
+    static func capacity(_ plan: EpochPlan, _ options: LoaderOptions, batchByteCount: Int, stride: Int = 1) -> Int {
         let ahead = options.prefetchByteCount / max(1, batchByteCount)
-        return plan.largestSpan + min(max(ahead, 2), 64)
+        return plan.largestSpan + min(max(ahead, 2), 64) * stride
     }
 
     // MARK: Threads
@@ -91,11 +93,11 @@ final class LoadEngine: @unchecked Sendable {
         for _ in 0..<threadCount { if let thread = WorkerThread({ self.work() }) { threads.append(thread) } }
         hasNoThread = threads.isEmpty
         guard context.options.readAheadByteCount > 0 else { return }
-        readAhead = ReadAhead(context: context, plan: plan, firstStep: firstStep, meter: meter)
+        readAhead = ReadAhead(context: context, plan: plan, firstStep: wanted.first, meter: meter)
     }
 
     private func work() {
-        let reader = PortionReader(context: context, plan: plan, firstStep: firstStep, losses: losses)
+        let reader = PortionReader(context: context, plan: plan, wanted: wanted, losses: losses)
         while waitForPortion() {
             // A fork waits for who is inside; so nobody goes in who holds a lock, and nobody waits inside.
             ForkGate.shared.enter()
@@ -128,8 +130,8 @@ final class LoadEngine: @unchecked Sendable {
     private struct Task {
         let portion: Portion
         let number: Int
-        /// Those of the portion that are not delivered yet.
-        let steps: Range<Int>
+        /// Those of the portion that are wanted, and not delivered yet.
+        let steps: [Int]
         let memories: [BatchMemory]
     }
 
@@ -139,8 +141,8 @@ final class LoadEngine: @unchecked Sendable {
         defer { monitor.unlock() }
         guard !isCancelled, let portion = pending, portion.steps.upperBound < nextStep + capacity else { return nil }
         // A batch that was delivered lacks nothing: the portion has no row for it.
-        let steps =
-            min(max(portion.steps.lowerBound, nextStep), portion.steps.upperBound + 1)..<portion.steps.upperBound + 1
+        let first = max(portion.steps.lowerBound, nextStep)
+        let steps = first <= portion.steps.upperBound ? wanted.within(first...portion.steps.upperBound) : []
         let task = Task(
             portion: portion, number: pendingNumber, steps: steps, memories: steps.map { slot(step: $0).memory })
         pending = portions.next()
@@ -185,18 +187,25 @@ final class LoadEngine: @unchecked Sendable {
     // MARK: Who asks
 
     /// The next batch, waiting for it.
-    func next() -> Answer {
+    /// - Parameter limit: nanoseconds after which the answer may be that it is not there yet; nil: none.
+    func next(waitingAtMost limit: UInt64? = nil) -> Answer {
         monitor.lock()
         defer { monitor.unlock() }
         meter.addDepth(readyCount())
         let start = MonotonicClock.nanoseconds
         while true {
             let answer = answer()
-            guard case .notYet = answer else {
-                meter.addWait(MonotonicClock.nanoseconds &- start)
-                return answer
+            let waited = MonotonicClock.nanoseconds &- start
+            if case .notYet = answer, waited < limit ?? .max {
+                if let limit {
+                    monitor.wait(Condition.batch, nanoseconds: limit - waited)
+                } else {
+                    monitor.wait(Condition.batch)
+                }
+                continue
             }
-            monitor.wait(Condition.batch)
+            meter.addWait(waited)
+            return answer
         }
     }
 
@@ -242,7 +251,7 @@ final class LoadEngine: @unchecked Sendable {
         // A batch that failed stays: asked again, it says so again.
         if let failure = slot.failure { return .failure(failure.error) }
         slots[step % capacity] = nil
-        nextStep += 1
+        nextStep += wanted.stride
         monitor.broadcast(Condition.work)
         let batch = PairedBatch(
             epoch: plan.epoch, step: step, count: plan.sampleCount(step: step), context: context,
@@ -253,10 +262,12 @@ final class LoadEngine: @unchecked Sendable {
 
     private func readyCount() -> Int {
         var step = nextStep
+        var count = 0
         while step < min(plan.stepCount, nextStep + capacity), slots[step % capacity] != nil, isComplete(step) {
-            step += 1
+            step += wanted.stride
+            count += 1
         }
-        return step - nextStep
+        return count
     }
 
     // MARK: End

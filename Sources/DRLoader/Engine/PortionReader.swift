@@ -5,7 +5,7 @@ internal import DRShardFormat
 final class PortionReader {
     private let context: LoadContext
     private let plan: EpochPlan
-    private let firstStep: Int
+    private let wanted: WantedSteps
     private let losses: LossCounter
     /// The samples of the portion, in the order of their rows.
     private var samples: [Sample] = []
@@ -23,31 +23,35 @@ final class PortionReader {
         let batch: Int
     }
 
-    init(context: LoadContext, plan: EpochPlan, firstStep: Int, losses: LossCounter) {
+    init(context: LoadContext, plan: EpochPlan, wanted: WantedSteps, losses: LossCounter) {
         self.context = context
         self.plan = plan
-        self.firstStep = firstStep
+        self.wanted = wanted
         self.losses = losses
     }
 
     /// Reads a portion into the batches of its steps.
     /// - Parameters:
-    ///   - steps: of the portion's, those that are not delivered yet: it has no row for others.
+    ///   - steps: of the portion's, those that are wanted and not delivered yet: it has no other wanted row.
     ///   - batches: of the steps, in order.
     ///   - filled: gets the samples of each step that are done with, whether they could be read or not.
     /// - Returns: what is wrong with steps, by their place among them: errors of the files, `.schemaMismatch` for a row
     ///   that lacks all variants of a part.
-    func read(_ portion: Portion, steps: Range<Int>, into batches: [BatchMemory], filled: inout [Int])
-        -> [Int: ShardError]
-    {
+    func read(_ portion: Portion, steps: [Int], into batches: [BatchMemory], filled: inout [Int]) -> [Int: ShardError] {
+        guard let firstStep = steps.first else { return [:] }
         let window = BatchWindow(batches)
         var failures: [Int: ShardError] = [:]
-        for group in plan.rows(of: portion, from: firstStep) where !group.rows.isEmpty {
-            for row in group.rows { filled[row.step - steps.lowerBound] += 1 }
-            read(group, firstStep: steps.lowerBound, window, &failures)
+        for var group in plan.rows(of: portion, from: wanted.first) {
+            if wanted.stride > 1 { group.rows.removeAll { !wanted.contains($0.step) } }
+            guard !group.rows.isEmpty else { continue }
+            for row in group.rows { filled[place(row.step, firstStep)] += 1 }
+            read(group, firstStep: firstStep, window, &failures)
         }
         return failures
     }
+
+    /// The place of a step among those that are read now.
+    private func place(_ step: Int, _ firstStep: Int) -> Int { (step - firstStep) / wanted.stride }
 
     private func read(
         _ group: PlacedRows, firstStep: Int, _ window: BatchWindow, _ failures: inout [Int: ShardError]
@@ -57,15 +61,20 @@ final class PortionReader {
         // Each round loses a row, so that they come to an end.
         while !rest.rows.isEmpty {
             do throws(ShardError) { try place(rest, set, firstStep: firstStep) } catch {
-                for row in rest.rows { failures[row.step - firstStep] = failures[row.step - firstStep] ?? error }
+                for row in rest.rows { add(error, row.step, firstStep, &failures) }
                 return
             }
             if reads(rest, set, window) { return }
             let (bad, lost) = giveUp(rest, set, window)
-            for (step, error) in bad { failures[step - firstStep] = failures[step - firstStep] ?? error }
+            for (step, error) in bad { add(error, step, firstStep, &failures) }
             // All others are there by now.
             rest.rows.removeAll { !lost.contains($0.named) || bad[$0.step] != nil }
         }
+    }
+
+    private func add(_ error: ShardError, _ step: Int, _ firstStep: Int, _ failures: inout [Int: ShardError]) {
+        let number = place(step, firstStep)
+        failures[number] = failures[number] ?? error
     }
 
     /// Reads the samples, and if that fails once more: a network or a cable may have been at fault.
@@ -94,7 +103,7 @@ final class PortionReader {
             samples.append(
                 Sample(
                     named: row.named, logical: logical, row: number, step: row.step, slot: row.slot,
-                    isRepetition: row.isRepetition, batch: row.step - firstStep))
+                    isRepetition: row.isRepetition, batch: place(row.step, firstStep)))
         }
         if !isSorted { samples.sort { ($0.row, $0.step, $0.slot) < ($1.row, $1.step, $1.slot) } }
     }

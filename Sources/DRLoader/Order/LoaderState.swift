@@ -7,6 +7,13 @@ public struct LoaderState: Hashable, Codable, Sendable {
         public var count: Int
         public var exchangeable: Bool
         public var weight: Int
+
+        public init(name: String, count: Int, exchangeable: Bool, weight: Int) {
+            self.name = name
+            self.count = count
+            self.exchangeable = exchangeable
+            self.weight = weight
+        }
     }
 
     public var planVersion: UInt32

@@ -6,8 +6,6 @@ internal import DRShardFormat
 struct BytePairVocabulary: Sendable {
     /// The most merges that count: those beyond are cut, as in CLIP, whose file holds more.
     static let maximumMergeCount = 49152 - 256 - 2
-    /// Enough for the real file (3.2 MB), few enough to allocate.
-    private static let maximumByteCount = 64 << 20
 
     /// How many merges there are.
     let mergeCount: Int
@@ -16,14 +14,12 @@ struct BytePairVocabulary: Sendable {
     /// Pair of ids, the left one in the upper half, to rank in the upper half and resulting id in the lower.
     private let merges: [UInt32: UInt32]
 
-    /// Reads the vocabulary file of CLIP.
+    /// Reads the vocabulary of CLIP.
     ///
-    /// - Parameter gzippedBytes: a gzip file of one header line and one merge a line, best first, its two symbols
-    ///   divided by a space.
-    /// - Throws: `.corrupt` if it is no gzip file, or a line is no pair of symbols known by then.
-    init(gzippedBytes: [UInt8]) throws(ShardError) {
-        let contents = try Gzip.decompress(gzippedBytes[...], limit: Self.maximumByteCount, with: try Inflater())
-        let lines = contents.split(separator: 0x0A, omittingEmptySubsequences: false).dropFirst()
+    /// - Parameter text: one header line and one merge a line, best first, its two symbols divided by a space.
+    /// - Throws: `.corrupt` if a line is no pair of symbols known by then.
+    init(text: [UInt8]) throws(ShardError) {
+        let lines = text.split(separator: 0x0A, omittingEmptySubsequences: false).dropFirst()
             .prefix(Self.maximumMergeCount)
         var pairs: [(left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)] = []
         for (index, line) in lines.enumerated() {

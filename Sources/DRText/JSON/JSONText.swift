@@ -1,8 +1,8 @@
-internal import DRShardFormat
+package import DRShardFormat
 
 /// JSON text as Python's `json.dumps` writes it: ASCII only, a blank after `:` and `,`.
-enum JSONText {
-    static func string(_ text: String) -> String {
+package enum JSONText {
+    package static func string(_ text: String) -> String {
         var result = "\""
         for unit in text.utf16 {
             switch unit {
@@ -18,7 +18,7 @@ enum JSONText {
 
     /// The same with other characters as they are (`ensure_ascii=False`), but for those that end a line somewhere: a
     /// text of lines can be cut at any of them.
-    static func unicode(_ text: String) -> String {
+    package static func unicode(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar.value {
@@ -37,13 +37,13 @@ enum JSONText {
         return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
     }
 
-    static func array(_ elements: [String]) -> String { "[" + elements.joined(separator: ", ") + "]" }
+    package static func array(_ elements: [String]) -> String { "[" + elements.joined(separator: ", ") + "]" }
 
-    static func object(_ members: [(key: String, value: String)]) -> String {
+    package static func object(_ members: [(key: String, value: String)]) -> String {
         "{" + members.map { string($0.key) + ": " + $0.value }.joined(separator: ", ") + "}"
     }
 
-    static func augmentation(_ box: Augmentation.Box, _ operations: [Augmentation.Operation]) -> String {
+    package static func augmentation(_ box: Augmentation.Box, _ operations: [Augmentation.Operation]) -> String {
         let sides = array([box.top, box.left, box.height, box.width].map { String($0) })
         return array([sides, array(operations.map { array([String($0.operation), String($0.magnitude)]) })])
     }

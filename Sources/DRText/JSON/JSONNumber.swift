@@ -1,14 +1,16 @@
 /// A decimal number taken apart: `significand * 10^exponent`, and what it is exactly or when correctly rounded.
-struct JSONNumber {
-    var isNegative = false
-    var isInteger = true
-    var exponent = 0
-    private var significand: UInt64 = 0
+package struct JSONNumber {
+    package var isNegative = false
+    package var isInteger = true
+    package var exponent = 0
+    @usableFromInline var significand: UInt64 = 0
     /// Digits did not fit; only the text knows the number.
-    private var isTooLong = false
+    @usableFromInline var isTooLong = false
 
-    @inline(__always)
-    mutating func append(_ digit: UInt8, isFraction: Bool) {
+    package init() {}
+
+    @inlinable @inline(__always)
+    package mutating func append(_ digit: UInt8, isFraction: Bool) {
         // Below 2^64 / 10, so that one more digit fits whichever it is: 19 digits do.
         guard significand < 1_844_674_407_370_955_161, !isTooLong else {
             isTooLong = true
@@ -19,7 +21,7 @@ struct JSONNumber {
     }
 
     /// The value, if it was written as a whole number and fits.
-    var integer: Int64? {
+    package var integer: Int64? {
         guard isInteger, !isTooLong else { return nil }
         return isNegative ? Int64(exactly: -Int128(significand)) : Int64(exactly: significand)
     }
@@ -34,7 +36,7 @@ struct JSONNumber {
     /// Q: why is it right? `significand * 2^64 / 5^k` has at least 64 significant bits here, far more than the 53 of
     /// a Double, and the remainder says whether anything is below them, so one rounding to even sees the exact number.
     /// No result is subnormal: the smallest is 10^-27.
-    var quickDouble: Double? {
+    package var quickDouble: Double? {
         guard !isTooLong, (-27...0).contains(exponent) else { return nil }
         guard significand != 0 else { return isNegative ? -0.0 : 0.0 }
         let power = -exponent

@@ -23,12 +23,12 @@ public struct CLIPTokenizer: Sendable {
 
     /// Reads a vocabulary.
     ///
-    /// - Parameter gzippedBytes: the file `bpe_simple_vocab_16e6.txt.gz` of CLIP and open_clip, or one of its form
+    /// - Parameter vocabularyText: what is in `bpe_simple_vocab_16e6.txt.gz` of CLIP and open_clip, or a text of its form
     ///   with fewer merges. Merges beyond 48,894 are ignored, as in CLIP.
-    /// - Throws: `.corrupt` if it is no such file; `.limitExceeded` if it holds more than 64 MiB.
-    /// Cost: some 150 ms for the real file.
-    public init(vocabulary gzippedBytes: [UInt8]) throws(ShardError) {
-        vocabulary = try BytePairVocabulary(gzippedBytes: gzippedBytes)
+    /// - Throws: `.corrupt` if it is no such text.
+    /// Cost: some 130 ms for the real one.
+    public init(vocabularyText: [UInt8]) throws(ShardError) {
+        vocabulary = try BytePairVocabulary(text: vocabularyText)
     }
 
     /// An encoder with an empty cache.

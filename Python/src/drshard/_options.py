@@ -1,0 +1,235 @@
+"""The options of a loader, as the library takes them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+from ctypes import POINTER, byref, c_void_p, cast
+from dataclasses import dataclass
+from typing import Any
+
+from . import _types
+from ._native import Axis, Filter, LoaderOptions, LoaderSet, library
+from .dataset import DataSet
+from .errors import ArgumentError
+
+_ORDERS = ("blocks", "global", "none")
+_VARIANTS = ("balanced", "epoch", "independent")
+_TAILS = ("drop", "pad", "short")
+_CONTENT = {"row_ids": 1, "embeddings": 2, "augmentations": 4, "tokens": 8, "texts": 16, "images": 32}
+_ONLY, _EXCEPT, _SPLIT = 0, 1, 2
+# What numbers of the struct hold.
+_NUMBER_LIMIT = 1 << 63
+
+
+@dataclass
+class LoaderChoices:
+    """The options of `Loader`, which says what they mean. Fields that are None are chosen by the library."""
+
+    batch_size: int = 256
+    seed: int = 0
+    rank: int = 0
+    world_size: int = 1
+    order: str = "blocks"
+    variants: str = "balanced"
+    tail: str = "drop"
+    lanes: int | None = None
+    block_rows: int | None = None
+    window_blocks: int | None = None
+    epoch_steps: int | None = None
+    weights: Sequence[int] | None = None
+    content: Sequence[str] = ("embeddings", "augmentations", "tokens")
+    views: Any = None
+    real: Any = None
+    synthetic: Any = None
+    tokenizer: str | None = None
+    embedding_dtype: str | None = None
+    join_embeddings: bool = True
+    token_dtype: str = "i32"
+    only: Sequence[bytes | str] | None = None
+    exclude: Sequence[bytes | str] | None = None
+    split: tuple[str, int, int, int] | None = None
+    quarantine: Sequence[str | os.PathLike] | str | os.PathLike = ()
+    max_lost_rows: int | None = None
+    threads: int | None = None
+    prefetch_bytes: int | None = None
+    read_ahead_bytes: int | None = None
+    mapped: bool = False
+    checked: bool = True
+    arrays: str = "numpy"
+
+    def native(self) -> tuple[LoaderOptions, list[Any]]:
+        """The struct, and what has to live as long as it."""
+        options = LoaderOptions()
+        library.drs_loader_options_init(byref(options), ctypes.sizeof(options))
+        if not 0 <= self.seed < _NUMBER_LIMIT:
+            raise ArgumentError(f"a seed of {self.seed}: seeds are from 0 to 2**63 - 1")
+        keeps: list[Any] = []
+        for name, value in (
+            ("seed", self.seed),
+            ("batch_size", self.batch_size),
+            ("lanes", self.lanes),
+            ("block_rows", self.block_rows),
+            ("window_blocks", self.window_blocks),
+            ("epoch_steps", self.epoch_steps),
+            ("rank", self.rank),
+            ("world_size", self.world_size),
+            ("maximum_lost_rows", self.max_lost_rows),
+            ("thread_count", self.threads),
+            ("prefetch_byte_count", self.prefetch_bytes),
+            ("read_ahead_byte_count", self.read_ahead_bytes),
+        ):
+            if value is not None:
+                setattr(options, name, _number(name, value))
+        for name in ("lanes", "window_blocks", "epoch_steps", "threads"):
+            if getattr(self, name) == 0:
+                raise ArgumentError(f"{name} of 0; None lets the library choose")
+        _choice("arrays", self.arrays, ("numpy", "dlpack"))
+        options.order = _choice("order", self.order, _ORDERS)
+        options.variants = _choice("variants", self.variants, _VARIANTS)
+        options.tail = _choice("tail", self.tail, _TAILS)
+        options.content = self._content()
+        options.embedding_element = _types.number_of(self.embedding_dtype, _types.FLOATS)
+        options.joins_embeddings = int(self.join_embeddings)
+        options.token_element = _types.number_of(self.token_dtype, ("i32", "i64", "u16"))
+        options.tokenizer = None if self.tokenizer is None else self.tokenizer.encode()
+        for name, count, given in (
+            ("views", "view_count", self.views),
+            ("real", "real_count", self.real),
+            ("synthetic", "synthetic_count", self.synthetic),
+        ):
+            axes = _axes(name, given)
+            keeps.append(axes)
+            if len(axes):
+                setattr(options, name, cast(axes, POINTER(Axis)))
+                setattr(options, count, len(axes))
+        return options, keeps
+
+    def _content(self) -> int:
+        names = [self.content] if isinstance(self.content, str) else list(self.content)
+        for name in names:
+            if name not in _CONTENT:
+                raise ArgumentError(f"content {name!r}: the parts are {', '.join(_CONTENT)}")
+        return sum(_CONTENT[name] for name in set(names))
+
+    def mixed_axes(self) -> list[str]:
+        """The parts that are drawn from more than one axis."""
+        given = (("view", self.views), ("real", self.real), ("synthetic", self.synthetic))
+        return [name for name, axes in given if axes is not None and not isinstance(axes, str) and len(axes) > 1]
+
+    def sets(self, data_sets: list[DataSet]) -> tuple[list[LoaderSet], list[Any]]:
+        """The structs of the data sets, and what has to live as long as they."""
+        if not data_sets:
+            raise ArgumentError("a loader without a data set")
+        weights = [1] * len(data_sets) if self.weights is None else list(self.weights)
+        if len(weights) != len(data_sets):
+            raise ArgumentError(f"{len(weights)} weights for {len(data_sets)} data sets")
+        filters, keeps = self._filters()
+        lists = self._quarantines(data_sets)
+        sets = [
+            LoaderSet(
+                dataset=each._handle.get(),
+                weight=_number("a weight", weight),
+                filters=cast(filters, POINTER(Filter)),
+                filter_count=len(filters),
+                quarantine=lists.get(each.row_set_digest),
+            )
+            for each, weight in zip(data_sets, weights)
+        ]
+        return sets, [filters, keeps, lists]
+
+    def _filters(self) -> tuple[Any, list[Any]]:
+        filters: list[Filter] = []
+        keeps: list[Any] = []
+        for kind, ids in ((_ONLY, self.only), (_EXCEPT, self.exclude)):
+            if ids is None:
+                continue
+            encoded = [_identifier(each) for each in ids]
+            sizes = {len(each) for each in encoded}
+            if len(sizes) > 1:
+                raise ArgumentError(f"row ids of {', '.join(map(str, sorted(sizes)))} bytes in one list")
+            data = ctypes.create_string_buffer(b"".join(encoded), max(1, sum(map(len, encoded))))
+            keeps.append(data)
+            filters.append(
+                Filter(
+                    kind=kind,
+                    ids=cast(data, c_void_p),
+                    id_count=len(encoded),
+                    id_byte_count=sizes.pop() if sizes else 1,
+                )
+            )
+        if self.split is not None:
+            try:
+                name, first, end, count = self.split
+            except (TypeError, ValueError):
+                raise ArgumentError(
+                    f"split {self.split!r}: (name, from, to, count), as ('split', 0, 95, 100)"
+                ) from None
+            filters.append(
+                Filter(
+                    kind=_SPLIT,
+                    split=str(name).encode(),
+                    first=_number("split", first),
+                    end=_number("split", end),
+                    count=_number("split", count),
+                )
+            )
+        return (Filter * len(filters))(*filters), keeps
+
+    def _quarantines(self, data_sets: list[DataSet]) -> dict[str, bytes]:
+        """The lists by the digests of the row sets that they are of."""
+        given = self.quarantine
+        given = [given] if isinstance(given, (str, os.PathLike)) else list(given)
+        lists: dict[str, bytes] = {}
+        for each in given:
+            text = each if isinstance(each, str) and "\n" in each else _text(each)
+            head, _, lines = text.partition("\n")
+            digest = head.split()[-1] if head.split() else ""
+            if digest not in [known.row_set_digest for known in data_sets]:
+                raise ArgumentError(f"a quarantine list of the row set {digest or '(none)'!r}, which no data set has")
+            lists[digest] = lists.get(digest, (head + "\n").encode()) + lines.encode() + b"\n"
+        return lists
+
+
+def _text(path: str | os.PathLike) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{os.fspath(path)!r} is no quarantine list: it is not UTF-8") from None
+
+
+def _number(name: str, value: Any) -> int:
+    try:
+        number = value.__index__()
+    except AttributeError:
+        raise ArgumentError(f"{name} is {value!r}, not a whole number") from None
+    if not -_NUMBER_LIMIT <= number < _NUMBER_LIMIT:
+        raise ArgumentError(f"{name} is {number}: too large")
+    return number
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> int:
+    if value not in choices:
+        raise ArgumentError(f"{name} {value!r}: possible are {', '.join(choices)}")
+    return choices.index(value)
+
+
+def _axes(name: str, given: Any):
+    if given is None:
+        given = {}
+    elif isinstance(given, str):
+        given = {given: 1}
+    elif not isinstance(given, Mapping):
+        given = {each: 1 for each in given}
+    return (Axis * len(given))(*(Axis(key.encode(), _number(f"{name} {key}", weight)) for key, weight in given.items()))
+
+
+def _identifier(value: bytes | str) -> bytes:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    try:
+        return bytes.fromhex(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{value!r} is no row id: bytes, or hexadecimal digits") from None

@@ -1,0 +1,154 @@
+"""CLIP's tokens: the library's tokenizer, and open_clip's own for the texts that they may see differently.
+
+open_clip lets ftfy repair a text before it is cut into tokens. The library's tokenizer does not, and knows which texts ftfy
+might change: `doubt` says why. A `Tokenizer` asks open_clip about those, so that all its ids are open_clip's.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable, Iterable, Sequence
+from ctypes import byref, c_char_p, c_size_t, c_uint16, c_void_p
+from typing import Any
+
+import numpy as np
+
+from ._native import Handle, call, library
+from .dataset import DataSet
+from .errors import ArgumentError, FileError
+
+__all__ = ["NativeTokenizer", "Tokenizer", "doubt", "rewrite_tokens"]
+
+
+def doubt(text: str) -> str | None:
+    """Why the library's ids of a text may differ from open_clip's; None if they do not.
+
+    Raises:
+        ArgumentError: for a text that is not Unicode.
+    """
+    encoded = _encoded(text)
+    reason = c_char_p()
+    call(library.drs_tokenizer_doubt, encoded, len(encoded), byref(reason))
+    return None if reason.value is None else reason.value.decode()
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"a text that is not Unicode: {error}") from None
+
+
+class NativeTokenizer:
+    """The library's tokenizer. Many threads may use it, one after the other.
+
+    Args:
+        vocabulary: the path of ``bpe_simple_vocab_16e6.txt.gz``; None: that of the installed open_clip.
+
+    Raises:
+        FileError: if it cannot be read.
+        CorruptError: if it is no vocabulary.
+    """
+
+    def __init__(self, vocabulary: str | os.PathLike | None = None) -> None:
+        path = _vocabulary() if vocabulary is None else vocabulary
+        try:
+            with gzip.open(path, "rb") as file:
+                text = file.read()
+        except (OSError, EOFError) as error:
+            raise FileError(f"{os.fspath(path)}: cannot read the vocabulary: {error}", path=os.fspath(path)) from error
+        pointer = c_void_p()
+        call(library.drs_tokenizer_create, text, len(text), byref(pointer))
+        self._handle = Handle(pointer.value, library.drs_tokenizer_free, "tokenizer")
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids of a text: uint16, without start and end, not cut."""
+        encoded = _encoded(text)
+        # An id stands for at least one byte, or for one that cleaning has made of it.
+        ids = (c_uint16 * (2 * len(encoded) + 16))()
+        count = c_size_t()
+        call(library.drs_tokenizer_encode, self._handle.get(), encoded, len(encoded), ids, len(ids), byref(count))
+        if count.value > len(ids):
+            ids = (c_uint16 * count.value)()
+            call(library.drs_tokenizer_encode, self._handle.get(), encoded, len(encoded), ids, len(ids), byref(count))
+        return np.frombuffer(ids, np.uint16, count.value).copy()
+
+
+def _vocabulary() -> str:
+    import importlib.util
+
+    found = importlib.util.find_spec("open_clip")
+    if found is None or not found.submodule_search_locations:
+        raise ArgumentError("name the vocabulary: open_clip, which has one, is not installed")
+    return os.path.join(found.submodule_search_locations[0], "bpe_simple_vocab_16e6.txt.gz")
+
+
+class Tokenizer:
+    """open_clip's ids of any text: by the library, and by open_clip where the two might differ.
+
+    Args:
+        vocabulary: as for `NativeTokenizer`.
+        open_clip: what gives open_clip's ids of a text, without start and end: None: ``encode`` of the
+            `SimpleTokenizer` of the installed open_clip.
+    """
+
+    def __init__(
+        self, vocabulary: str | os.PathLike | None = None, open_clip: Callable[[str], Sequence[int]] | None = None
+    ) -> None:
+        self._native = NativeTokenizer(vocabulary)
+        self._open_clip = open_clip
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids of a text: uint16, without start and end, not cut."""
+        if doubt(text) is None:
+            return self._native.encode(text)
+        return _checked(self._other()(text))
+
+    def _other(self) -> Callable[[str], Sequence[int]]:
+        if self._open_clip is None:
+            self._open_clip = _open_clip_encode()
+        return self._open_clip
+
+
+def _open_clip_encode() -> Callable[[str], Sequence[int]]:
+    try:
+        from open_clip.tokenizer import SimpleTokenizer
+    except ImportError:
+        raise ImportError("open_clip is needed for texts that are in doubt: pip install open_clip_torch") from None
+    return SimpleTokenizer().encode
+
+
+def _checked(ids: Any) -> np.ndarray:
+    array = np.asarray(list(ids), np.int64)
+    if array.size and (array.min() < 0 or array.max() > 0xFFFF):
+        raise ArgumentError("ids that do not fit 16 bits")
+    return array.astype(np.uint16)
+
+
+def rewrite_tokens(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    *,
+    open_clip: Callable[[str], Sequence[int]] | None = None,
+    columns: Iterable[tuple[str, str]] | None = None,
+) -> dict[str, int]:
+    """Copies shards, with open_clip's ids of the texts that are in doubt.
+
+    Args:
+        source: a shard, or a folder of shards.
+        target: a folder for shards of the same names; it is made if it is not there.
+        open_clip: as for `Tokenizer`.
+        columns: pairs of a text column and its token column; None: those that share an axis.
+
+    Returns:
+        How many texts there were ("texts"), were in doubt ("doubtful"), and got other ids ("changed").
+
+    Raises:
+        ArgumentError: if there are no tokens, or they belong to no text.
+        Error: of the kind of what is wrong with a file. Shards that are complete stay; others leave a ``.part``.
+    """
+    from ._rewrite import TokenRewriter
+
+    data_set = source if isinstance(source, DataSet) else DataSet(source)
+    return TokenRewriter(data_set, open_clip or _open_clip_encode(), columns).write(os.fspath(target))
