@@ -123,6 +123,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests", dependencies: ["FuzzBodies", "TestSupport"], swiftSettings: swiftSettings),
         // Runs the built drshard. DRConvert is there to write its inputs.
-        .testTarget(name: "CLITests", dependencies: ["DRConvert", "DRShardFormat"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CLITests", dependencies: ["DRConvert", "DRShard", "DRShardFormat", "DRText"],
+            swiftSettings: swiftSettings),
     ]
 )

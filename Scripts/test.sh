@@ -12,7 +12,7 @@ step() {
     printf -- '-- %s: %d s\n' "$name" $((SECONDS - began))
 }
 
-lint() { swift format lint --strict --recursive --parallel Package.swift Sources Tests; }
+lint() { swift format lint --strict --recursive --parallel Package.swift Sources Tests Examples; }
 c_warnings() { clang -std=c11 -Wall -Wextra -Werror -fsyntax-only -ISources/CDRKernels/include Sources/CDRKernels/*.c; }
 build_debug() { swift build --build-tests --explicit-target-dependency-import-check error; }
 build_release() { swift build -c release --build-tests; }
@@ -20,24 +20,30 @@ build_release() { swift build -c release --build-tests; }
 tests() { swift test --skip-build "$@" | awk '!/^◇ / && (!/^✔ / || /Test run with/)'; }
 tests_debug() { tests; }
 tests_release() { tests -c release; }
+python_style() { "$python" -m ruff check Python && "$python" -m ruff format --check Python; }
 spec_check() { "$python" Spec/check.py; }
 
 step "packages" Scripts/install.sh
 step "swift format" lint
 step "words" Scripts/check_words.sh
 step "warnings in C" c_warnings
-# Tests of the tokenizer against open_clip's ids need its vocabulary; they are skipped where it cannot be had.
-DRSHARD_CLIP_VOCABULARY=$(Scripts/fetch_vocabulary.sh) && export DRSHARD_CLIP_VOCABULARY || unset DRSHARD_CLIP_VOCABULARY
+# Tests of tokens need CLIP's vocabulary, which ships with open_clip.
+DRSHARD_CLIP_VOCABULARY=$(Scripts/fetch_vocabulary.sh)
+export DRSHARD_CLIP_VOCABULARY
 python=$(Scripts/venv.sh)
+step "ruff" python_style
 step "build, debug" build_debug
 step "tests, debug" tests_debug
 step "specification and vectors" spec_check
 drshard=$(swift build --show-bin-path)/drshard
 step "cross-read by the independent decoder" Scripts/check_cross_read.sh "$drshard" "$python"
-judges=$(Scripts/venv.sh judges)
-step "exports, judged by the libraries they are for" Scripts/check_export.sh "$drshard" "$judges"
+step "libdrshard, from C" Scripts/check_library.sh "$drshard"
+step "the Python package" Scripts/check_package.sh "$drshard" "$python"
+trainers=$(Scripts/venv.sh trainers)
+step "the Python package where trainers are" Scripts/check_trainers.sh "$drshard" "$trainers"
+step "exports, judged by the libraries they are for" Scripts/check_export.sh "$drshard" "$trainers"
 step "a report in a browser" Scripts/check_report.sh "$drshard"
-step "a package that depends on this one" Scripts/check_dependency.sh "$drshard"
+step "examples: packages that depend on this one" Scripts/check_examples.sh "$drshard"
 step "build, release" build_release
 step "tests, release" tests_release
 step "thread sanitizer" Scripts/check_threads.sh

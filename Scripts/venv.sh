@@ -1,14 +1,16 @@
 #!/bin/bash
 # Makes a virtual environment of Python in .build, and prints its Python. It is made again when its list changes.
-#   venv.sh          .build/python: what the independent decoder needs
-#   venv.sh judges   .build/judges: the libraries that exports are for, torch among them (200 MB)
+#   venv.sh            .build/python: what the independent decoder and the tests of the package need
+#   venv.sh trainers   .build/trainers: what trainers have, and the libraries that exports are for: torch, torchvision and
+#                      open_clip in versions that work together without a GPU (5 GB)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 name=${1:-python}
 case $name in
-python) wanted="zstandard lz4 google-crc32c numpy" ;;
-judges) wanted="numpy ml_dtypes safetensors webdataset==1.0.2 pillow torch==2.13.0+cpu" ;;
+python) wanted="zstandard lz4 google-crc32c numpy ml_dtypes pytest pytest-xdist pyarrow pandas ruff auditwheel" ;;
+trainers) wanted="torch==2.12.1 torchvision==0.27.1 open_clip_torch==3.3.0 torchdata webdataset==1.0.2 numpy ml_dtypes
+    safetensors pillow pyarrow pandas pytest pytest-xdist" ;;
 *) echo "there is no environment $name" >&2 && exit 2 ;;
 esac
 folder=.build/$name

@@ -34,6 +34,50 @@ import Testing
         return digests
     }
 
+    /// Takers who each take every so many steps take what one takes, and nobody holds batches for the others.
+    @Test(arguments: modes.indices) func takersWithAStrideTakeTheStepsOfOne(mode: Int) throws {
+        let folder = try TemporaryFolder()
+        try PairedFixture().write(folder, rowCounts: Self.shards)
+        for tail in [Tail.short, .pad, .drop] {
+            let loader = try loader(
+                folder.path,
+                options {
+                    ($0.plan.order, $0.plan.variants) = Self.modes[mode]
+                    $0.plan.tail = tail
+                })
+            let expected = try steps(loader)
+            for stride in [2, 3, 50] {
+                for first in expected.indices.prefix(stride) {
+                    let epoch = try loader.epoch(1, startingAt: first, stride: stride)
+                    for step in Swift.stride(from: first, to: expected.count, by: stride) {
+                        let batch = try #require(try epoch.next())
+                        #expect(batch.step == step && batch.sampleDigest == expected[step], "stride \(stride)")
+                    }
+                    #expect(try epoch.next() == nil && epoch.state.step == expected.count)
+                }
+            }
+        }
+    }
+
+    /// A wait with a limit ends without a batch, and the batch comes when it is asked for again.
+    @Test func aWaitWithALimitGivesTheSameBatches() throws {
+        let folder = try TemporaryFolder()
+        try PairedFixture().write(folder, rowCounts: Self.shards)
+        let loader = try loader(folder.path, options())
+        var made: [SequenceDigest] = []
+        var emptyAnswers = 0
+        let epoch = try loader.epoch(1)
+        loop: while true {
+            switch try epoch.next(waitingAtMost: 1000) {
+            case .batch(let batch): made.append(batch.sampleDigest)
+            case .notYet: emptyAnswers += 1
+            case .end: break loop
+            }
+        }
+        // Nothing was made before the first call, which starts the threads.
+        #expect(try made == steps(loader) && emptyAnswers > 0)
+    }
+
     /// Orders, and variant modes, that every comparison is made in.
     private static let modes: [(RowOrder, VariantMode)] = [
         (.blocks, .balanced), (.blocks, .independent), (.global, .balanced), (.none, .epoch),

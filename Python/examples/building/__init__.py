@@ -1,0 +1,1 @@
+"""The parts of build_shards.py: inputs, drawing augmentations, teachers, captions, and writing shards."""
