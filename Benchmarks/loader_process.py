@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import loader_data
+import loader_drshard
 from loader_base import Peer
 from loader_peers import (
     ArrayRecord,
@@ -29,6 +30,9 @@ from loader_peers import (
 from loader_torch import MDS, WebDataset
 
 PEERS: dict[str, type[Peer]] = {
+    "drshard-plain": loader_drshard.Plain,
+    "drshard-balanced": loader_drshard.Balanced,
+    "drshard-torch": loader_drshard.Torch,
     "webdataset": WebDataset,
     "mds": MDS,
     "arrayrecord": ArrayRecord,
@@ -74,7 +78,7 @@ def check(peer: Peer, arguments: argparse.Namespace) -> dict:
     """One epoch, every value of every batch."""
     checker = loader_data.Checker(loader_data.load(arguments.set))
     for batch in peer.epoch(arguments.folder, arguments.batch_size, 0, peer.workers[arguments.cores]):
-        checker.check(batch, arguments.batch_size)
+        checker.check(peer.comparable(batch), arguments.batch_size)
     checker.finish()
     return {"samples": int(checker.seen.sum())}
 

@@ -32,10 +32,11 @@ HERE = Path(__file__).resolve().parent
 PROCESS = HERE / "loader_process.py"
 # Of this torch the package index has wheels for processors alone; it is a tenth of the others.
 INSTALLED = [
-    "numpy", "pyarrow", "pylance", "vortex-data", "array-record", "webdataset", "torch==2.13.0", "mosaicml-streaming",
+    "numpy", "ml_dtypes", "pyarrow", "pylance", "vortex-data", "array-record", "webdataset", "torch==2.13.0", "mosaicml-streaming",
 ]  # fmt: skip
 # In the order of a round. Of two with the same files the first writes them.
 PEERS = [
+    "drshard-plain", "drshard-balanced", "drshard-torch",
     "numpy-blocks", "numpy-rows", "parquet", "parquet-zstd", "vortex", "vortex-compact", "lance-blocks", "lance-take",
     "arrayrecord", "mds", "webdataset",
 ]  # fmt: skip
@@ -140,6 +141,11 @@ class Run:
         except Failed as error:
             self.miss("drshard", "not measured", str(error))
         self.python, failures = python_with_peers(environment)
+        try:
+            ENVIRONMENT["DRSHARD_LIBRARY"] = output([str(HERE.parent / "Scripts" / "library.sh")]).strip()
+            ENVIRONMENT["PYTHONPATH"] = str(HERE.parent / "Python" / "src")
+        except Failed as error:
+            self.miss("drshard in Python", "not built", str(error))
         for package, reason in failures.items():
             self.miss(package, "not installed", reason)
         self.make_set()
