@@ -41,9 +41,7 @@ class SwiftLibrary(BuildHookInterface):
         sources = root / "swift" if (root / "swift" / "Package.swift").exists() else root.parent
         if shutil.which("swift") is None:
             raise RuntimeError(f"there is no swift on the PATH: {NEEDS}")
-        run = subprocess.run(
-            ["bash", str(sources / "Scripts" / "library.sh")], capture_output=True, text=True
-        )
+        run = subprocess.run(["bash", str(sources / "Scripts" / "library.sh")], capture_output=True, text=True)
         if run.returncode != 0:
             raise RuntimeError(f"the build of libdrshard failed; {NEEDS}\n{run.stderr[-4000:]}")
         return Path(run.stdout.strip().splitlines()[-1])

@@ -199,7 +199,7 @@ except drshard.CorruptError as error:
 
 # %%
 try:
-    import PIL  # noqa: F401
+    import PIL
     import torch
 except ImportError:
     print("torch and pillow are not installed: the rest is about them")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# libdrshard as its users get it: what it needs, what it exports, and a program in C that uses all of it under the address
-# sanitizer.
+# libdrshard, with static codecs, as its users get it: what it needs, what it exports, and a program in C that uses all of
+# it under the address sanitizer.
 #   check_library.sh DRSHARD
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -47,6 +47,5 @@ step "examples: packages that depend on this one" Scripts/check_examples.sh "$dr
 step "build, release" build_release
 step "tests, release" tests_release
 step "thread sanitizer" Scripts/check_threads.sh
-step "static codecs" Scripts/check_static.sh
 step "fuzzing, 30 s each" Fuzz/run.sh 30
 printf '\nall checks passed in %d s\n' $((SECONDS - started))

@@ -8,8 +8,9 @@ Three kinds of step, in turns, so that what else the machine does hits all alike
     plain      one caption for each image, contrastive loss: what CLIP trains on
     pairs      the real and a synthetic caption, contrastive loss: as much work for the towers as a reinforced step
     reinforced the same, with the teachers' embeddings and the loss that distils from them
-First each kind runs with nothing beside it: time for the loader, for the images (decode, crop, operations) and for the
-step itself. Then as in training, with batches made ahead on a thread: time of a step, and its part spent waiting.
+First one thing after the other: time waiting for the loader (whose threads work ahead), for the images (decode, crop,
+operations) and for the step itself. Then as in training, with batches made ahead on a thread: time of a step, and its
+part spent waiting.
 """
 
 from __future__ import annotations
@@ -24,9 +25,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import drshard
-import torch
-
 import processes
+import torch
 import train_student
 from pipeline import CAPTIONS, Pipeline, StepInput
 from student import MODEL_HELP, ImageMaker
@@ -189,7 +189,9 @@ def table(result: dict[str, Any]) -> str:
         )
     over = {name: f"{result[f'reinforced_over_{name}']:.3f} times as long as" for name in ("plain", "pairs")}
     lines.append(f"a reinforced step takes {over['plain']} a plain one, and {over['pairs']} one of pairs")
-    lines.append(f"the loader takes {result['kinds']['reinforced']['loader_share']:.2%} of a reinforced step's work")
+    lines.append(
+        f"waiting for the loader takes {result['kinds']['reinforced']['loader_share']:.2%} of a reinforced step"
+    )
     return "\n".join(lines)
 
 

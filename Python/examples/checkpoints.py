@@ -7,9 +7,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import processes
+import torch
 from training import Trainer, random_state, set_random_state
 
 

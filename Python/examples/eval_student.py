@@ -25,7 +25,6 @@ import drshard
 import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
-
 from pictures import classes_in, features_of, pictures
 from student import MODEL_HELP, create_model, decoded, model_name
 

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy
 import drshard
+import numpy
 from PIL import Image, ImageDraw
 
 COLOURS = {

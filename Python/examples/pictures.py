@@ -11,7 +11,6 @@ from typing import Any
 
 import drshard
 import torch
-
 from student import located
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")

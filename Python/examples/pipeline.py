@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-
 from student import ImageMaker
 
 # By part of a step: the keys of the embeddings and of the token ids in a batch.

@@ -20,10 +20,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import processes
 import torch
 from torch.nn import functional
-
-import processes
 
 # The parts of a step, the role of their embeddings' columns, and the kind of axis that these columns have.
 PARTS = {

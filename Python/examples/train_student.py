@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import drshard.torch
-import torch
-
 import checkpoints
+import drshard.torch
 import processes
+import torch
 from pipeline import CAPTIONS, Pipeline
 from processes import Processes
 from reinforced import ReinforcedLoss, teachers_of
@@ -127,8 +126,8 @@ def _recipe_arguments(group: Any) -> None:
     length.add_argument("--epochs", type=float, help="length of the run in epochs")
     group.add_argument("--batch-size", type=int, default=256, help="rows of a step, of all processes together")
     group.add_argument("--accumulate", type=int, default=1, metavar="N",
-                       help="compute a process's part of a batch in N pieces, with the same result: "
-                       "less memory, one more forward pass")  # fmt: skip
+                       help="compute a process's part of a batch in N pieces, with the same result but for batch "
+                       "norm, which sees pieces: less memory, one more forward pass")  # fmt: skip
     group.add_argument("--learning-rate", type=float, default=1e-3)
     group.add_argument("--warmup", type=int, help="steps; without it 1000, or a tenth of a shorter run")
     group.add_argument("--weight-decay", type=float, default=0.2)
@@ -140,7 +139,7 @@ def _order_arguments(group: Any) -> None:
     group.add_argument("--order", choices=["blocks", "global", "none"], default="blocks")
     group.add_argument("--variants", choices=["balanced", "epoch", "independent"], default="balanced")
     group.add_argument("--captioners", nargs="+", metavar="AXIS",
-                       help="axes of synthetic captions that are drawn from, where the shards have several")  # fmt: skip
+                       help="axes of synthetic captions to draw from, where the shards have several")  # fmt: skip
     group.add_argument("--lanes", type=int, help="a multiple of the number of processes; equal lanes: equal batches")
 
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.nn.parallel import DistributedDataParallel
-
 from pipeline import StepInput
 from processes import Processes
 from reinforced import ReinforcedLoss
 from student import Look, Student
+from torch.nn.parallel import DistributedDataParallel
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 # As CLIP: a scale above 100 makes training unstable.

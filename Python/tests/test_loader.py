@@ -274,7 +274,7 @@ def test_a_pickled_loader_is_the_same_loader(shards):
 
 def test_selections_keep_and_leave_rows(shards):
     ids = drshard.open(shards).take(range(ROWS), ["uid"])["uid"]
-    some = [ids[i].tobytes() for i in range(0, 60)]
+    some = [ids[i].tobytes() for i in range(60)]
     kept = {int(row) for batch in drshard.Loader(shards, batch_size=4, only=some) for row in batch["row"]}
     assert kept == set(range(60))
     left = {
@@ -345,7 +345,9 @@ def test_damage_ends_the_run_with_the_lines_for_the_list(own_shards):
     listed = ""
     # Cells of several rows may stand together: each run ends with the next of them.
     for _ in range(64):
-        loader = drshard.Loader(own_shards, batch_size=16, variants="independent", quarantine=[listed] if listed else [])
+        loader = drshard.Loader(
+            own_shards, batch_size=16, variants="independent", quarantine=[listed] if listed else []
+        )
         try:
             seen = {int(row) for epoch in range(20) for batch in loader.epoch(epoch) for row in batch["row"]}
             break

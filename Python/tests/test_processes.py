@@ -201,7 +201,10 @@ def test_eight_loaders_of_one_set_have_little_memory_of_their_own(tmp_path):
             )
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", MEMORY, tmp_path, str(rank)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", MEMORY, tmp_path, str(rank)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for rank in range(8)
     ]

@@ -25,6 +25,8 @@ torch, open_clip, webdataset, autoaugment, Image = need(
 )
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
+import drshard  # noqa: E402
+import drshard.torch  # noqa: E402
 import train_student  # noqa: E402
 from open_clip.tokenizer import default_bpe  # noqa: E402
 from pipeline import CAPTIONS, StepInput  # noqa: E402
@@ -32,9 +34,6 @@ from processes import Processes  # noqa: E402
 from student import ImageMaker  # noqa: E402
 from torchvision.transforms import InterpolationMode  # noqa: E402
 from torchvision.transforms.functional import resized_crop  # noqa: E402
-
-import drshard  # noqa: E402
-import drshard.torch  # noqa: E402
 
 HERE = Processes(0, 1, torch.device("cpu"))
 NAMES = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
 from .errors import ArgumentError
@@ -42,13 +40,11 @@ FLOATS = ("bf16", "f16", "f32")
 
 def bfloat16() -> np.dtype:
     """`ml_dtypes.bfloat16`, or uint16 (the bits) where ml_dtypes is not installed."""
-    module = sys.modules.get("ml_dtypes")
-    if module is None:
-        try:
-            import ml_dtypes as module
-        except ImportError:
-            return np.dtype(np.uint16)
-    return np.dtype(module.bfloat16)
+    try:
+        import ml_dtypes
+    except ImportError:
+        return np.dtype(np.uint16)
+    return np.dtype(ml_dtypes.bfloat16)
 
 
 def dtype(element: str) -> np.dtype:

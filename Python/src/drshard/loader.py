@@ -22,8 +22,9 @@ _PATIENCE = 50_000_000
 class Loader:
     """Epochs of a data set, or of several, as paired batches: every image with a real and a synthetic caption.
 
-    ``for batch in loader`` is one epoch; the next ``for`` is the next epoch. The order is a pure function of the rows, the
-    options, the epoch and the step (Spec/ORDER.md): the same for any number of ranks, threads and workers.
+    ``for batch in loader`` is one epoch; the next ``for`` is the next epoch, or the rest of one that was left by ``break``.
+    `set_epoch` chooses. The order is a pure function of the rows, the options, the epoch and the step (Spec/ORDER.md): the
+    same for any number of ranks, threads and workers.
 
     A batch is a dict of arrays of B samples. They lie in memory of the library's, which nobody writes to as long as
     somebody has one of them.
@@ -43,8 +44,8 @@ class Loader:
     | ``repetition`` | uint8 [B], with tail "pad": samples that are there again to fill the batch |
     | ``epoch``, ``step`` | int |
 
-    It may be iterated inside `torch.utils.data.DataLoader` (``batch_size=None``), with any number of workers, forked or
-    spawned: each worker then makes every so many batches, and they come in the same order as without workers.
+    A forked child may go on with it, and it can be pickled for a spawned one. `drshard.torch.PairedLoader` is the same with
+    tensors, and may stand in a `torch.utils.data.DataLoader`. Many threads may use one loader; each `epoch` belongs to one.
 
     Args:
         data: a path, a `DataSet`, or a list of these, whose rows are mixed.
@@ -230,7 +231,7 @@ class Loader:
         """What was done since the loader was made: batches, bytes, what was waited for (drshard.h names all)."""
         counts = LoaderCounts()
         library.drs_loader_count(self._handle.get(), byref(counts))
-        return {name: getattr(counts, name) for name, _ in counts._fields_}
+        return {each[0]: getattr(counts, each[0]) for each in counts._fields_}
 
     def quarantine(self, number: int = 0) -> str | None:
         """The quarantine list of a data set, with the rows that were found damaged since; None if there are none."""

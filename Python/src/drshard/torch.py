@@ -87,7 +87,8 @@ class PairedLoader(Loader, IterableDataset):
     Rank and world size are those of the job (`world`) unless they are given. ``token_dtype`` is "i64" unless it is given.
     Tensors lie in the loader's memory, without a copy, and may be written to; with a ``device`` they are copied there.
 
-    It has the protocol of torchdata's `StatefulDataLoader`, and may stand in a `DataLoader` with ``batch_size=None`` and
+    It has the protocol of torchdata's `StatefulDataLoader`, and may stand in a `DataLoader` with ``batch_size=None`` and any
+    number of workers, forked or spawned: each makes every so many batches, and they come in the order that they have without
     workers. Workers that are made anew for every epoch know nothing of the ones before: call `set_epoch` then, or keep them
     with ``persistent_workers=True``.
 
