@@ -30,8 +30,11 @@ class SwiftLibrary(BuildHookInterface):
         target = root / "src" / "drshard" / "libdrshard.so"
         if version == "editable" and target.exists() and os.environ.get("DRSHARD_KEEP_LIBRARY") == "1":
             return
-        shutil.copyfile(self._built(root), target)
-        target.chmod(0o755)
+        # A process may have the old one mapped: it is replaced, and not written to.
+        part = target.with_suffix(".part")
+        shutil.copyfile(self._built(root), part)
+        part.chmod(0o755)
+        part.replace(target)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sys.platform}_{platform.machine()}"
         build_data["artifacts"].append("src/drshard/libdrshard.so")

@@ -59,8 +59,11 @@ class ViewMaker:
         if image is None:
             raise ArgumentError("an image is missing")
         try:
-            # As the teachers' images were opened: a transparent one keeps its colours.
-            picture = Image.open(io.BytesIO(image)).convert("RGBA").convert("RGB")
+            picture = Image.open(io.BytesIO(image))
+            if picture.mode != "RGB":
+                # As the teachers' images were opened: a transparent one keeps its colours.
+                picture = picture.convert("RGBA").convert("RGB")
+            picture.load()
         except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
             raise ArgumentError(f"an image that cannot be decoded: {error}") from error
         view = replay(picture, augmentation if augmentation is not None else Augmentation(items=()), self.size)
