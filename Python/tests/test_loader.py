@@ -382,7 +382,7 @@ def test_damaged_rows_are_substituted_and_counted_up_to_a_number(own_shards):
         ({"batch_size": 0}, "batch of 0"),
         ({"batch_size": 1000}, "1000"),
         ({"batch_size": 2.5}, "whole number"),
-        ({"batch_size": 1 << 70}, "too large"),
+        ({"batch_size": 1 << 70}, "has to be from"),
         ({"seed": -1}, "seed"),
         ({"seed": 1 << 63}, "seed"),
         ({"order": "any"}, "blocks, global, none"),
@@ -403,6 +403,12 @@ def test_damaged_rows_are_substituted_and_counted_up_to_a_number(own_shards):
         ({"only": []}, "none of 210"),
         ({"quarantine": "drshard-quarantine 1 00\n5\n"}, "row set"),
         ({"threads": 0}, "threads"),
+        ({"threads": 10**9}, "threads"),
+        ({"views": {"view": 1 << 62}}, "weights"),
+        ({"block_rows": 1 << 62}, "blocks of"),
+        ({"window_blocks": 1 << 62}, "window of"),
+        ({"epoch_steps": 5}, "epoch of one set"),
+        ({"prefetch_bytes": -1}, "negative"),
         ({"tokenizer": "x"}, "tokenizer"),
         ({"arrays": "x"}, "numpy, dlpack"),
         ({"max_lost_rows": "x"}, "whole number"),
@@ -412,6 +418,18 @@ def test_options_that_cannot_be_are_refused(shards, options, text):
     with pytest.raises(drshard.Error, match=text) as caught:
         drshard.Loader(shards, **({"batch_size": 16} | options))
     assert isinstance(caught.value, ValueError)
+
+
+def test_numbers_at_the_ends_of_64_bits_are_refused(shards, tmp_path):
+    write(tmp_path / "b.drs", 5000, 64)
+    with pytest.raises(drshard.ArgumentError, match="weight"):
+        drshard.Loader([shards, tmp_path], batch_size=8, weights=[1 << 62, 1 << 62])
+    loader = drshard.Loader([shards, tmp_path], batch_size=8)
+    for epoch, start, stride in ((1 << 62, 0, 1), (-1, 0, 1), (0, 1 << 62, 1), (0, -1, 1), (0, 0, 1 << 62), (0, 0, 0)):
+        with pytest.raises(drshard.ArgumentError):
+            loader.epoch(epoch, start, stride)
+    with pytest.raises(drshard.ArgumentError):
+        loader.state_at(1 << 62, 0)
 
 
 def test_an_unknown_option_is_a_type_error_and_none_a_data_set(shards, tmp_path):

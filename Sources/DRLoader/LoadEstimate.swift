@@ -37,7 +37,7 @@ extension PairedLoader {
         estimate.sampleCount = sampleCount(plan)
         estimate.batchesInFlight = LoadEngine.capacity(plan, options, batchByteCount: context.layout.byteCount)
         estimate.rowsInPlay =
-            shape.order == .blocks ? min(shape.lanes * shape.windowRows, plan.rowTotal) : plan.rowTotal
+            shape.order == .blocks ? rowsInWindows(atMost: plan.rowTotal) : plan.rowTotal
         let weights = plan.sets.map(\.weight)
         for (number, set) in context.sets.enumerated() {
             let share = Double(weights[number]) / Double(weights.reduce(0, +))
@@ -49,6 +49,12 @@ extension PairedLoader {
             estimate.batchesInFlight * (context.layout.byteCount + context.layout.capacity * valueByteCount)
         remark(plan, &estimate)
         return estimate
+    }
+
+    /// Rows of the windows of all lanes.
+    private func rowsInWindows(atMost limit: Int) -> Int {
+        let (rows, overflow) = shape.lanes.multipliedReportingOverflow(by: shape.windowRows)
+        return overflow ? limit : min(rows, limit)
     }
 
     /// Samples of an epoch, of this rank.

@@ -81,6 +81,7 @@ public final class PairedLoader: Sendable {
     }
 
     private static let maximumBatchByteCount = 64 << 30
+    private static let maximumThreadCount = 1024
 
     private static func check(_ options: LoaderOptions, _ set: LoadedSet) throws(ShardError) {
         let floats: [ElementType] = [.bf16, .f16, .f32]
@@ -90,8 +91,11 @@ public final class PairedLoader: Sendable {
         guard [.i32, .i64, .u16].contains(options.tokenElement) else {
             throw .invalidArgument("token ids as \(options.tokenElement): i32, i64 and u16 can be had")
         }
-        guard options.threadCount ?? 1 >= 1, options.prefetchByteCount >= 0, options.readAheadByteCount >= 0 else {
-            throw .invalidArgument("a loader has at least one thread, and no negative number of bytes")
+        guard (1...maximumThreadCount).contains(options.threadCount ?? 1) else {
+            throw .invalidArgument("\(options.threadCount ?? 0) threads; 1 to \(maximumThreadCount) are possible")
+        }
+        guard options.prefetchByteCount >= 0, options.readAheadByteCount >= 0 else {
+            throw .invalidArgument("a loader makes no negative number of bytes ahead")
         }
         if options.tokenElement == .u16, options.content.contains(.tokens) {
             for tokens in set.columns.parts.flatMap({ $0.compactMap(\.tokens) }) where !tokens.rowShape.fitsUInt16 {
@@ -163,7 +167,7 @@ public final class PairedLoader: Sendable {
         logger.debug("epoch \(epoch) of \(plan.stepCount) steps begins at step \(step)")
         return PairedEpoch(loader: self, plan: plan, firstStep: step, stride: stride)
     }
-    private static let maximumStride = 65_536
+    private static let maximumStride = 4096
 
     /// The batches from a state on: the rest of its epoch; of one that is at its end, the next.
     /// - Throws: `.invalidArgument` if another plan, or other rows, made the state: names what differs.

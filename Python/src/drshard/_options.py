@@ -19,8 +19,6 @@ _VARIANTS = ("balanced", "epoch", "independent")
 _TAILS = ("drop", "pad", "short")
 _CONTENT = {"row_ids": 1, "embeddings": 2, "augmentations": 4, "tokens": 8, "texts": 16, "images": 32}
 _ONLY, _EXCEPT, _SPLIT = 0, 1, 2
-# What numbers of the struct hold.
-_NUMBER_LIMIT = 1 << 63
 
 
 @dataclass
@@ -63,8 +61,7 @@ class LoaderChoices:
         """The struct, and what has to live as long as it."""
         options = LoaderOptions()
         library.drs_loader_options_init(byref(options), ctypes.sizeof(options))
-        if not 0 <= self.seed < _NUMBER_LIMIT:
-            raise ArgumentError(f"a seed of {self.seed}: seeds are from 0 to 2**63 - 1")
+        _types.integer("seed", self.seed, least=0)
         keeps: list[Any] = []
         for name, value in (
             ("seed", self.seed),
@@ -81,7 +78,7 @@ class LoaderChoices:
             ("read_ahead_byte_count", self.read_ahead_bytes),
         ):
             if value is not None:
-                setattr(options, name, _number(name, value))
+                setattr(options, name, _types.integer(name, value))
         for name in ("lanes", "window_blocks", "epoch_steps", "threads"):
             if getattr(self, name) == 0:
                 raise ArgumentError(f"{name} of 0; None lets the library choose")
@@ -130,7 +127,7 @@ class LoaderChoices:
         sets = [
             LoaderSet(
                 dataset=each._handle.get(),
-                weight=_number("a weight", weight),
+                weight=_types.integer("a weight", weight),
                 filters=cast(filters, POINTER(Filter)),
                 filter_count=len(filters),
                 quarantine=lists.get(each.row_set_digest),
@@ -170,9 +167,9 @@ class LoaderChoices:
                 Filter(
                     kind=_SPLIT,
                     split=str(name).encode(),
-                    first=_number("split", first),
-                    end=_number("split", end),
-                    count=_number("split", count),
+                    first=_types.integer("split", first),
+                    end=_types.integer("split", end),
+                    count=_types.integer("split", count),
                 )
             )
         return (Filter * len(filters))(*filters), keeps
@@ -200,16 +197,6 @@ def _text(path: str | os.PathLike) -> str:
         raise ArgumentError(f"{os.fspath(path)!r} is no quarantine list: it is not UTF-8") from None
 
 
-def _number(name: str, value: Any) -> int:
-    try:
-        number = value.__index__()
-    except AttributeError:
-        raise ArgumentError(f"{name} is {value!r}, not a whole number") from None
-    if not -_NUMBER_LIMIT <= number < _NUMBER_LIMIT:
-        raise ArgumentError(f"{name} is {number}: too large")
-    return number
-
-
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> int:
     if value not in choices:
         raise ArgumentError(f"{name} {value!r}: possible are {', '.join(choices)}")
@@ -223,7 +210,9 @@ def _axes(name: str, given: Any):
         given = {given: 1}
     elif not isinstance(given, Mapping):
         given = {each: 1 for each in given}
-    return (Axis * len(given))(*(Axis(key.encode(), _number(f"{name} {key}", weight)) for key, weight in given.items()))
+    return (Axis * len(given))(
+        *(Axis(key.encode(), _types.integer(f"{name} {key}", weight)) for key, weight in given.items())
+    )
 
 
 def _identifier(value: bytes | str) -> bytes:

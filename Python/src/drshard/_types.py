@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .errors import ArgumentError
@@ -81,6 +83,21 @@ def number_of(element: str | None, allowed: tuple[str, ...] | None = None) -> in
     if element not in NUMBERS or (allowed is not None and element not in allowed):
         raise ArgumentError(f"elements of {element!r}; possible are {', '.join(allowed or NUMBERS)}")
     return NUMBERS[element]
+
+
+def integer(name: str, value: Any, least: int = -(1 << 63), limit: int = 1 << 63) -> int:
+    """A whole number; ctypes would cut one that is too large.
+
+    Raises:
+        ArgumentError: for what is none, or is not in [least, limit).
+    """
+    try:
+        number = value.__index__()
+    except AttributeError:
+        raise ArgumentError(f"{name} is {value!r}, not a whole number") from None
+    if not least <= number < limit:
+        raise ArgumentError(f"{name} is {number}: it has to be from {least} to {limit - 1}")
+    return number
 
 
 def as_numpy(value) -> np.ndarray:

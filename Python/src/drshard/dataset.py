@@ -190,8 +190,8 @@ class DataSet(Sequence):
         if chosen is None:
             return list(range(self.schema.variant_count(column))), False
         if isinstance(chosen, (int, np.integer)):
-            return [int(chosen)], True
-        return [int(variant) for variant in chosen], False
+            return [_types.integer("a variant", chosen, -(1 << 31), 1 << 31)], True
+        return [_types.integer("a variant", variant, -(1 << 31), 1 << 31) for variant in chosen], False
 
     @staticmethod
     def _addresses(rows: np.ndarray, variants: list[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from ctypes import POINTER, byref, c_char_p, c_int64, c_size_t, c_void_p
 from typing import Any
 
-from . import _options
+from . import _options, _types
 from ._batch import BatchMaker
 from ._native import Array, BatchInfo, Handle, LoaderCounts, LoaderSet, call, error_of, library, taken_text
 from .dataset import DataSet
@@ -151,7 +151,7 @@ class Loader:
     def size(self, epoch: int = 0) -> tuple[int, int]:
         """Steps of an epoch and, of this rank, its samples."""
         steps, samples = c_int64(), c_int64()
-        call(library.drs_loader_size, self._handle.get(), epoch, byref(steps), byref(samples))
+        call(library.drs_loader_size, self._handle.get(), _types.integer("epoch", epoch), byref(steps), byref(samples))
         return steps.value, samples.value
 
     def epoch(self, epoch: int, start: int = 0, stride: int = 1) -> Batches:
@@ -160,10 +160,12 @@ class Loader:
         Raises:
             ArgumentError: for an epoch or a step that is not there.
         """
-        return Batches(self, epoch, start, stride)
+        numbers = (("epoch", epoch), ("start", start), ("stride", stride))
+        return Batches(self, *(_types.integer(*each) for each in numbers))
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch that the next ``for`` begins."""
+        self.size(epoch)
         if epoch != self._epoch:
             self._epoch, self._step, self._worker = epoch, 0, None
 
@@ -202,7 +204,8 @@ class Loader:
     def state_at(self, epoch: int, step: int) -> dict[str, Any]:
         """The state of a run that goes on at a step of an epoch: behind a batch, at ``batch["step"] + 1``."""
         steps = self.size(epoch)[0]
-        text = taken_text(library.drs_loader_state, self._handle.get(), epoch, min(step, steps))
+        place = min(_types.integer("step", step, least=0), steps)
+        text = taken_text(library.drs_loader_state, self._handle.get(), epoch, place)
         return json.loads(text or "{}")
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -211,19 +214,26 @@ class Loader:
         Raises:
             ArgumentError: if another plan, or other rows, made the state: names what differs.
         """
-        state = dict(state)
-        worker = state.pop("worker", None)
+        try:
+            state = dict(state)
+            worker = state.pop("worker", None)
+            own = (
+                None
+                if worker is None
+                else tuple(_types.integer(key, worker[key], 0) for key in ("id", "count", "step"))
+            )
+        except (TypeError, ValueError, KeyError) as error:
+            raise ArgumentError(f"no state of a loader: {error!r}") from None
         epoch, step = c_int64(), c_int64()
         try:
             text = json.dumps(state)
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"no state of a loader: {error}") from None
         call(library.drs_loader_resume, self._handle.get(), text.encode(), byref(epoch), byref(step))
-        if worker is None:
+        if own is None:
             self._epoch, self._step, self._worker = epoch.value, step.value, None
         else:
-            self._epoch, self._step = state["epoch"], worker["step"]
-            self._worker = (worker["id"], worker["count"])
+            self._epoch, self._step, self._worker = state["epoch"], own[2], (own[0], own[1])
 
     # What it did
 
@@ -235,11 +245,12 @@ class Loader:
 
     def quarantine(self, number: int = 0) -> str | None:
         """The quarantine list of a data set, with the rows that were found damaged since; None if there are none."""
-        return taken_text(library.drs_loader_quarantine, self._handle.get(), number)
+        return taken_text(library.drs_loader_quarantine, self._handle.get(), _types.integer("number", number, least=0))
 
     def explain(self, epoch: int, step: int) -> list[dict[str, Any]]:
         """Which shard, row, view and captions each sample of a step is. Reads no embeddings."""
-        return json.loads(taken_text(library.drs_loader_explain, self._handle.get(), epoch, step) or "[]")
+        place = _types.integer("epoch", epoch), _types.integer("step", step)
+        return json.loads(taken_text(library.drs_loader_explain, self._handle.get(), *place) or "[]")
 
 
 class Batches:

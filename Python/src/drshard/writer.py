@@ -60,8 +60,8 @@ class ShardWriter:
         self.schema = schema
         options = WriterOptions()
         library.drs_writer_options_init(byref(options), ctypes.sizeof(options))
-        options.shard_tag = shard_tag
-        options.rows_per_group = rows_per_group or 0
+        options.shard_tag = _types.integer("shard_tag", shard_tag, 0, 1 << 64)
+        options.rows_per_group = _types.integer("rows_per_group", rows_per_group or 0)
         options.packs_behind = int(packs_behind)
         for name, value in (
             ("group_byte_budget", group_bytes),
@@ -70,7 +70,8 @@ class ShardWriter:
             ("page_byte_count", page_bytes),
         ):
             if value is not None:
-                setattr(options, name, value)
+                limit = 1 << 31 if name == "compression_level" else 1 << 63
+                setattr(options, name, _types.integer(name, value, -limit, limit))
         chosen = [(name.encode(), kind.encode()) for name, kind in (storage or {}).items()]
         options.storage = (ColumnStorage * len(chosen))(*(ColumnStorage(*pair) for pair in chosen))
         options.storage_count = len(chosen)

@@ -26,10 +26,12 @@ public struct PlannedSet: Sendable {
     /// Spec: [R-ORDER-2], [R-ORDER-16], [R-ORDER-22].
     func check(_ shape: PlanShape, isMixed: Bool) throws(ShardError) {
         guard (0...1 << 48).contains(rowCount) else { throw .invalidArgument("\(rowCount) rows") }
-        guard weight >= 1 else { throw .invalidArgument("a set with the weight \(weight)") }
+        guard (1...PlanShape.maximumWeight).contains(weight) else {
+            throw .invalidArgument("a set with the weight \(weight); 1 to \(PlanShape.maximumWeight) are possible")
+        }
         for kind in PartKind.allCases {
             let axes = axes[kind] ?? []
-            guard axes.allSatisfy({ $0.weight >= 1 && $0.count >= 1 }),
+            guard axes.allSatisfy({ (1...PlanShape.maximumWeight).contains($0.weight) && $0.count >= 1 }),
                 axes.reduce(0, { $0 + $1.weight }) <= PlanShape.maximumWeight
             else {
                 throw .invalidArgument(
