@@ -69,6 +69,7 @@ public final class PairedLoader: Sendable {
                 .init(path: first.dataSet.path))
         }
         let logger = logger ?? Logger(label: "drshard.loader")
+        try PairedLoader.checkMemory(context, plan, first, logger)
         self.logger = logger
         losses = LossCounter(policy: options.damage, sets: loaded.map(\.dataSet)) { logger.warning("\($0)") }
         earlierReads = loaded.reduce(ReadCounts()) { $0 + $1.dataSet.readCounts }
@@ -79,6 +80,25 @@ public final class PairedLoader: Sendable {
     ) throws(ShardError) {
         try self.init(sets: [LoaderSet(dataSet)], options: options, logger: logger)
     }
+
+    /// Batches that are made at once: a block of a set that is drawn from rarely goes to many of them.
+    private static func checkMemory(
+        _ context: LoadContext, _ plan: EpochPlan, _ set: LoadedSet, _ logger: Logger
+    ) throws(ShardError) {
+        let batch = context.layout.byteCount
+        let count = LoadEngine.capacity(plan, context.options, batchByteCount: batch)
+        let (byteCount, overflow) = count.multipliedReportingOverflow(by: max(batch, 1))
+        let advice = "order global, fewer rows in a block, or weights that differ less need fewer"
+        guard !overflow, byteCount <= maximumBatchByteCount, count <= maximumBatchCount else {
+            throw ShardError.limitExceeded("\(count) batches of \(batch) bytes would be made at once; \(advice)").with(
+                .init(path: set.dataSet.path))
+        }
+        if byteCount > remarkableByteCount {
+            logger.warning("\(count) batches are made at once, in \(byteCount >> 20) MiB; \(advice)")
+        }
+    }
+    private static let maximumBatchCount = 1 << 20
+    private static let remarkableByteCount = 4 << 30
 
     private static let maximumBatchByteCount = 64 << 30
     private static let maximumThreadCount = 1024

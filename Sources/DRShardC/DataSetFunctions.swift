@@ -44,6 +44,14 @@ final class DataSetObject: Sendable {
         let shards = dataSet.shards.map {
             JSONText.object([
                 ("path", JSONText.string($0.path)), ("rows", String($0.rowCount)), ("bytes", String($0.fileByteCount)),
+                ("rowsPerGroup", String($0.header.rowsPerGroup)),
+                (
+                    "notes",
+                    JSONText.array(
+                        $0.footer.notes.map {
+                            JSONText.object([("key", JSONText.string($0.key)), ("value", JSONText.string($0.value))])
+                        })
+                ),
             ])
         }
         place.pointee = copy(
@@ -76,8 +84,8 @@ final class DataSetObject: Sendable {
 private func addresses(
     _ rows: UnsafePointer<Int64>?, _ variants: UnsafePointer<Int32>?, _ count: Int
 ) throws(ShardError) -> [CellAddress] {
+    guard (0...maximumCellCount).contains(count) else { throw .invalidArgument("\(count) cells at once") }
     guard count > 0 else { return [] }
-    guard count <= maximumCellCount else { throw .limitExceeded("\(count) cells at once") }
     guard let rows = rows else { throw .invalidArgument("the rows are NULL") }
     // SAFETY: the caller's arrays have `count` numbers.
     return (0..<count).map { i in
@@ -102,7 +110,8 @@ private func write(_ missing: [MissingCell], _ count: Int, to states: UnsafeMuta
     answer(error) { () throws(ShardError) in
         let dataSet = try Handle.object(dataset, DataSetObject.self).dataSet
         let addresses = try addresses(rows, variants, count)
-        let memory = UnsafeMutableRawBufferPointer(start: target, count: target == nil ? 0 : byte_count)
+        let room = try DRShardC.count(byte_count, "bytes of the target")
+        let memory = UnsafeMutableRawBufferPointer(start: target, count: target == nil ? 0 : room)
         let missing = try dataSet.readCells(
             column: Int(column), addresses, into: memory, stride: stride == 0 ? nil : stride,
             as: try elementType(element))

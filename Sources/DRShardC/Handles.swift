@@ -55,8 +55,9 @@ func place<Value>(_ pointer: UnsafeMutablePointer<Value>?) throws(ShardError) ->
     return pointer
 }
 
-/// - Throws: `.limitExceeded` for a number that no array has.
-func count(_ number: Int64, _ what: String) throws(ShardError) -> Int {
+/// A number of things; a `size_t` above what there can be comes as a negative one.
+/// - Throws: `.invalidArgument` for a number below 0.
+func count(_ number: some BinaryInteger, _ what: String) throws(ShardError) -> Int {
     guard number >= 0 else { throw .invalidArgument("\(what): \(number)") }
     return Int(number)
 }

@@ -59,7 +59,7 @@ extension LoaderSet {
     init(_ set: drs_loader_set, threadCount: Int) throws(ShardError) {
         let dataSet = try Handle.object(set.dataset, DataSetObject.self).dataSet
         var filters: [RowFilter] = []
-        for i in 0..<set.filter_count {
+        for i in 0..<(try count(set.filter_count, "a number of filters")) {
             guard let filter = set.filters.map({ $0[i] }) else { throw .invalidArgument("filters are NULL") }
             filters.append(try RowFilter(filter))
         }
@@ -77,7 +77,7 @@ extension RowFilter {
         switch drs_filter_kind(rawValue: UInt32(bitPattern: filter.kind)) {
         case DRS_FILTER_ONLY, DRS_FILTER_EXCEPT:
             let size = filter.id_byte_count
-            guard filter.id_count == 0 || filter.ids != nil, size >= 1,
+            guard filter.id_count == 0 || filter.ids != nil, size >= 1, filter.id_count >= 0,
                 !filter.id_count.multipliedReportingOverflow(by: size).overflow
             else { throw .invalidArgument("a list of \(filter.id_count) ids of \(size) bytes") }
             let bytes = UnsafeBufferPointer(start: filter.ids, count: filter.id_count * size)

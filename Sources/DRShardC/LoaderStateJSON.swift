@@ -95,10 +95,10 @@ private struct StateFields {
 enum ExplanationJSON {
     static func text(_ sample: SampleExplanation) -> String {
         JSONText.object([
-            ("slot", String(sample.slot)), ("set", String(sample.set)), ("set_epoch", String(sample.setEpoch)),
-            ("shard", JSONText.string(sample.shard)), ("shard_row", String(sample.shardRow)),
-            ("row", String(sample.row)), ("named_row", String(sample.namedRow)),
-            ("repetition", sample.isRepetition ? "true" : "false"), ("view", text(sample.view)),
+            ("slot", String(sample.slot)), ("set", String(sample.set)), ("setEpoch", String(sample.setEpoch)),
+            ("shard", JSONText.string(sample.shard)), ("shardRow", String(sample.shardRow)),
+            ("row", String(sample.row)), ("namedRow", String(sample.namedRow)),
+            ("isRepetition", sample.isRepetition ? "true" : "false"), ("view", text(sample.view)),
             ("real", text(sample.real)), ("synthetic", text(sample.synthetic)),
         ])
     }
@@ -107,8 +107,8 @@ enum ExplanationJSON {
         guard let part else { return "null" }
         return JSONText.object([
             ("axis", JSONText.string(part.axis)), ("variant", String(part.variant)),
-            ("delivered_axis", JSONText.string(part.deliveredAxis)),
-            ("delivered_variant", String(part.deliveredVariant)),
+            ("deliveredAxis", JSONText.string(part.deliveredAxis)),
+            ("deliveredVariant", String(part.deliveredVariant)),
         ])
     }
 }

@@ -65,7 +65,7 @@ extension drs_writer_options: SizedOptions {
         options.pageByteCount = try count(page_byte_count, "bytes of a page")
         options.packsBehind = packs_behind != 0
         var named: [String: ColumnStorage] = [:]
-        for i in 0..<storage_count {
+        for i in 0..<(try count(storage_count, "a number of storages")) {
             guard let item = storage.map({ $0[i] }) else { throw .invalidArgument("storage is NULL") }
             let name = try text(item.storage, "a storage")
             guard let storage = ColumnStorage(rawValue: name) else {
@@ -139,7 +139,7 @@ extension drs_loader_options: SizedOptions {
     private func axes(_ axes: UnsafePointer<drs_axis>?, _ count: Int) throws(ShardError) -> [AxisChoice] {
         guard let axes = axes else { return [] }
         var choices: [AxisChoice] = []
-        for i in 0..<count {
+        for i in 0..<(try DRShardC.count(count, "a number of axes")) {
             choices.append(
                 AxisChoice(try text(axes[i].name, "an axis"), weight: Int(axes[i].weight)))
         }

@@ -3,12 +3,32 @@ internal import DRShard
 internal import DRShardFormat
 internal import DRText
 
-/// What a `drs_writer` points to. One thread at a time uses it.
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// What a `drs_writer` points to. One thread at a time uses it, of the process that made it: a forked child that wrote into
+/// the same file would spoil it.
 final class WriterObject {
     let writer: ShardWriter
+    private let processID = getpid()
     /// Of one cell, converted.
     var converted: [UInt8] = []
     init(_ writer: ShardWriter) { self.writer = writer }
+
+    var isOwn: Bool { processID == getpid() }
+
+    /// - Throws: `.invalidArgument` for NULL, and in another process.
+    static func own(_ handle: OpaquePointer?) throws(ShardError) -> WriterObject {
+        let object = try Handle.object(handle, WriterObject.self)
+        guard object.isOwn else {
+            throw ShardError.invalidArgument("a writer belongs to the process that made it").with(
+                .init(path: object.writer.path))
+        }
+        return object
+    }
 }
 
 @c @implementation public func drs_writer_options_init(
@@ -62,7 +82,7 @@ private func make(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
     answer(error) { () throws(ShardError) in
-        let writer = try Handle.object(writer, WriterObject.self).writer
+        let writer = try WriterObject.own(writer).writer
         guard byte_count == 0 || (bytes != nil && byte_count > 0) else {
             throw .invalidArgument("a value of \(byte_count) bytes that is NULL")
         }
@@ -75,7 +95,7 @@ private func make(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
     answer(error) { () throws(ShardError) in
-        let writer = try Handle.object(writer, WriterObject.self).writer
+        let writer = try WriterObject.own(writer).writer
         guard let state = UInt8(exactly: state).flatMap(CellState.init) else {
             throw .invalidArgument("there is no state \(state)")
         }
@@ -86,7 +106,7 @@ private func make(
 @c @implementation public func drs_writer_end_row(
     _ writer: OpaquePointer?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-    answer(error) { () throws(ShardError) in try Handle.object(writer, WriterObject.self).writer.endRow() }
+    answer(error) { () throws(ShardError) in try WriterObject.own(writer).writer.endRow() }
 }
 
 @c @implementation public func drs_writer_discard_row(_ writer: OpaquePointer?) {
@@ -98,7 +118,7 @@ private func make(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
     answer(error) { () throws(ShardError) in
-        let object = try Handle.object(writer, WriterObject.self)
+        let object = try WriterObject.own(writer)
         let schema = object.writer.schema
         guard let columns = columns, row_count >= 0, column_count == schema.columns.count else {
             throw .invalidArgument("\(column_count) columns of cells; the schema has \(schema.columns.count)")
@@ -127,7 +147,7 @@ private func make(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
     answer(error) { () throws(ShardError) in
-        let writer = try Handle.object(writer, WriterObject.self).writer
+        let writer = try WriterObject.own(writer).writer
         writer.notes.append(Note(key: try text(key, "a key"), value: try text(value, "a value")))
     }
 }
@@ -135,11 +155,16 @@ private func make(
 @c @implementation public func drs_writer_finish(
     _ writer: OpaquePointer?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-    answer(error) { () throws(ShardError) in try Handle.object(writer, WriterObject.self).writer.finish() }
+    answer(error) { () throws(ShardError) in try WriterObject.own(writer).writer.finish() }
 }
 
 @c @implementation public func drs_writer_discard(_ writer: OpaquePointer?) {
-    Handle.known(writer, WriterObject.self)?.writer.discard()
+    guard let object = Handle.known(writer, WriterObject.self), object.isOwn else { return }
+    object.writer.discard()
 }
 
-@c @implementation public func drs_writer_free(_ writer: OpaquePointer?) { Handle.free(writer, WriterObject.self) }
+@c @implementation public func drs_writer_free(_ writer: OpaquePointer?) {
+    // A forked child leaves its copy alone: whom it would wait for is in the parent.
+    guard let object = Handle.known(writer, WriterObject.self), object.isOwn else { return }
+    Handle.free(writer, WriterObject.self)
+}

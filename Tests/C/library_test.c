@@ -117,6 +117,13 @@ static void reads(const char *path) {
     CHECK(offsets[0] == 0 && offsets[3] > 3 && value_states[2] == DRS_PRESENT && bytes[0] >= 'a' && bytes[0] <= 'z');
     drs_values_free(values);
 
+    /* Sizes above what there can be. */
+    const size_t huge = (size_t)1 << 63;
+    REFUSED(DRS_INVALID_ARGUMENT, "cells",
+            drs_dataset_read_cells(set, embedding, rows, NULL, huge, 0, stored, sizeof stored, 0, NULL, &error));
+    REFUSED(DRS_INVALID_ARGUMENT, "bytes of the target",
+            drs_dataset_read_cells(set, embedding, rows, NULL, 3, 0, stored, huge, 0, NULL, &error));
+    REFUSED(DRS_INVALID_ARGUMENT, "cells", drs_dataset_read_values(set, text, rows, NULL, huge, &values, &error));
     rows[1] = 60;
     REFUSED(DRS_INVALID_ARGUMENT, "60",
             drs_dataset_read_cells(set, embedding, rows, NULL, 3, 0, stored, sizeof stored, 0, NULL, &error));
@@ -270,8 +277,32 @@ static void writes(const char *folder) {
     REFUSED(DRS_INVALID_ARGUMENT, "discarded", drs_writer_end_row(writer, &error));
     drs_writer_free(writer);
 
+    /* A forked child has no part in a writer. */
+    MUST(drs_writer_create(discarded, SCHEMA, NULL, &writer, &error));
+    append(writer, 40, 44);
+    fflush(stderr);
+    pid_t child = fork();
+    if (child == 0) {
+        int32_t code = drs_writer_end_row(writer, NULL);
+        drs_writer_discard(writer);
+        drs_writer_free(writer);
+        _exit(code == DRS_INVALID_ARGUMENT ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    append(writer, 44, 48);
+    MUST(drs_writer_finish(writer, &error));
+    drs_writer_free(writer);
+    MUST(drs_dataset_open(discarded, 0, &set, &error));
+    CHECK(drs_dataset_row_count(set) == 8);
+    drs_dataset_free(set);
+    remove(discarded);
+
     REFUSED(DRS_INVALID_ARGUMENT, "schema", drs_writer_create(discarded, "{", NULL, &writer, &error));
     REFUSED(DRS_INVALID_ARGUMENT, "row_id", drs_writer_create(discarded, "{\"columns\": []}", NULL, &writer, &error));
+    options.storage_count = (size_t)1 << 63;
+    REFUSED(DRS_INVALID_ARGUMENT, "storages", drs_writer_create(discarded, SCHEMA, &options, &writer, &error));
     options.size = 3;
     REFUSED(DRS_INVALID_ARGUMENT, "3 bytes", drs_writer_create(discarded, SCHEMA, &options, &writer, &error));
     drs_writer_options_init(&options, sizeof options);
@@ -400,8 +431,13 @@ static void loads(const char *path) {
     REFUSED(DRS_INVALID_ARGUMENT, "seed", drs_loader_resume(loader, state, &at_epoch, &at_step, &error));
     REFUSED(DRS_INVALID_ARGUMENT, "state", drs_loader_resume(loader, "[]", &at_epoch, &at_step, &error));
     drs_free(state);
+    /* Behind the last batch: the epoch's own number of steps. */
+    MUST(drs_loader_state(loader, 0, 8, &state, &error));
+    MUST(drs_loader_resume(loader, state, &at_epoch, &at_step, &error));
+    CHECK(at_epoch == 0 && at_step == 8);
+    drs_free(state);
     MUST(drs_loader_explain(loader, 0, 7, &state, &error));
-    CHECK(strstr(state, "\"shard_row\"") != NULL);
+    CHECK(strstr(state, "\"shardRow\"") != NULL);
     drs_free(state);
     char *list = (char *)1;
     MUST(drs_loader_quarantine(loader, 0, &list, &error));
@@ -465,6 +501,15 @@ static void selects(const char *path) {
     CHECK(array_named(loader, "set", NULL) != NULL);
     drs_loader_free(loader);
 
+    sets[0].filter_count = (size_t)1 << 63;
+    REFUSED(DRS_INVALID_ARGUMENT, "filters", drs_loader_create(sets, 1, &options, &loader, &error));
+    sets[0].filter_count = 1;
+    sets[0].weight = sets[1].weight = INT64_MAX;
+    REFUSED(DRS_INVALID_ARGUMENT, "weight", drs_loader_create(sets, 2, &options, &loader, &error));
+    sets[0].weight = sets[1].weight = 1;
+    options.thread_count = 1000000000;
+    REFUSED(DRS_INVALID_ARGUMENT, "threads", drs_loader_create(sets, 1, &options, &loader, &error));
+    options.thread_count = 0;
     filter.count = 0;
     REFUSED(DRS_INVALID_ARGUMENT, "split", drs_loader_create(sets, 1, &options, &loader, &error));
     sets[0].filter_count = 0;
@@ -509,6 +554,7 @@ static void tokenizes(void) {
 
 int main(int argc, char **argv) {
     if (argc != 3) return 2;
+    /* Of the header's functions only drs_delete_capsule is not used: it is for the interpreter of Python. */
     CHECK(strcmp(drs_version(), "0.1.0") == 0);
     reads(argv[1]);
     errors(argv[2]);

@@ -14,8 +14,9 @@
  * a drs_epoch by one at a time. A loader's own threads are started by the first drs_epoch_next, and end with
  * drs_epoch_cancel or drs_epoch_free.
  *
- * fork: a child may go on with every handle that it inherits, with threads of its own. Whoever forks must be the thread
- * that uses the epochs, or no thread may be inside a call.
+ * fork: a child may go on with every handle that it inherits, with threads of its own; but a drs_writer belongs to the
+ * process that made it, and refuses others. Whoever forks must be the thread that uses the epochs, or no thread may be
+ * inside a call.
  */
 #ifndef DRSHARD_H
 #define DRSHARD_H
@@ -111,8 +112,8 @@ void drs_dataset_free(drs_dataset *dataset);
 
 int64_t drs_dataset_row_count(const drs_dataset *dataset);
 
-/* What it is, as JSON: {"rows", "rowSetDigest", "shards": [{"path", "rows", "bytes"}], "schema": {...}}; the schema as
- * `drshard inspect --json` prints it. To be freed with drs_free. */
+/* What it is, as JSON: {"rows", "rowSetDigest", "shards": [{"path", "rows", "bytes", "rowsPerGroup", "notes": [{"key",
+ * "value"}]}], "schema": {...}}; the schema as `drshard inspect --json` prints it. To be freed with drs_free. */
 int32_t drs_dataset_describe(const drs_dataset *dataset, char **json, drs_error **error);
 
 /* How a column of the first shard is stored, as drs_writer_options names it. Static. */
@@ -344,7 +345,8 @@ int32_t drs_loader_size(
 int32_t drs_loader_state(
     const drs_loader *loader, int64_t epoch, int64_t step, char **json, drs_error **error);
 
-/* Checks a state of drs_loader_state against this loader, and says at which epoch and step to go on. */
+/* Checks a state of drs_loader_state against this loader, and says of which epoch and step it is: to go on there. The step
+ * of a state that was taken behind an epoch's last batch is the number of its steps. */
 int32_t drs_loader_resume(
     const drs_loader *loader, const char *state, int64_t *epoch, int64_t *step, drs_error **error);
 
@@ -352,7 +354,8 @@ int32_t drs_loader_resume(
  * with drs_free. */
 int32_t drs_loader_quarantine(const drs_loader *loader, size_t set, char **text, drs_error **error);
 
-/* Which row, view and captions each sample of a step is, as JSON. To be freed with drs_free. */
+/* Which row, view and captions each sample of a step is, as JSON: the samples that `drshard explain --json` prints. To be
+ * freed with drs_free. */
 int32_t drs_loader_explain(
     const drs_loader *loader, int64_t epoch, int64_t step, char **json, drs_error **error);
 
@@ -416,6 +419,11 @@ int32_t drs_batch_values(const drs_batch *batch, size_t part, const drs_value **
 int32_t drs_batch_dlpack(const drs_batch *batch, size_t array, void **managed_tensor, drs_error **error);
 
 void drs_batch_free(drs_batch *batch);
+
+/* A destructor for Python's capsules (PyCapsule_New) that hold a handle of this library, under the name of its type such
+ * as "drs_batch", or a tensor of drs_batch_dlpack under the name "dltensor": frees what the capsule holds. For the
+ * interpreter alone, which calls it with its lock held. */
+void drs_delete_capsule(void *capsule);
 
 /* ---- CLIP's tokenizer ---- */
 

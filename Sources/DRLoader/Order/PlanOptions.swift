@@ -81,7 +81,9 @@ public struct PlanOptions: Hashable, Sendable {
         guard (1...PlanShape.maximumCount).contains(windowBlocks) else {
             throw .invalidArgument("a window of \(windowBlocks) blocks")
         }
-        guard epochSteps ?? 1 >= 1 else { throw .invalidArgument("an epoch of \(epochSteps ?? 0) steps") }
+        guard (1...PlanShape.maximumCount).contains(epochSteps ?? 1) else {
+            throw .invalidArgument("an epoch of \(epochSteps ?? 0) steps")
+        }
         guard world.worldSize >= 1, world.rank >= 0, world.rank < world.worldSize else {
             throw .invalidArgument("rank \(world.rank) of \(world.worldSize): ranks are counted from 0")
         }
