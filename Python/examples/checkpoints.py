@@ -21,9 +21,18 @@ def path_of(folder: Path, step: int) -> Path:
 
 
 def newest(folder: Path) -> Path | None:
-    """The checkpoint of the latest step. Unfinished ones have another name."""
-    found = sorted(folder.glob("step_*.pt"))
+    """The checkpoint that was written last. Unfinished ones have another name."""
+    found = _by_age(folder)
     return found[-1] if found else None
+
+
+def _by_age(folder: Path) -> list[Path]:
+    """All checkpoints, the one that was written last at the end.
+
+    That is not always the one of the latest step: a run that went back to an older one leaves later steps behind, and
+    nobody who goes on wants those.
+    """
+    return sorted(folder.glob("step_*.pt"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def save(
@@ -31,6 +40,7 @@ def save(
 ) -> Path:
     """Write a checkpoint, by the first process; all take part, for each has random numbers of its own.
 
+    Of those in the folder the `keep` that were written last stay, this one among them; 0: all.
     `state_dict` in it is the model's, as open_clip writes and reads it.
     """
     mine = {**random_state(trainer.where.device), "python": random.getstate()}
@@ -40,7 +50,7 @@ def save(
         look = trainer.look
         seen = {"size": look.size, "mean": look.mean, "std": look.deviation}
         _write(path, {**trainer.state(), "processes": states, "arguments": arguments, "look": seen})
-        for old in sorted(folder.glob("step_*.pt"))[:-keep] if keep else []:
+        for old in _by_age(folder)[:-keep] if keep > 0 else []:
             old.unlink()
     processes.wait_for_all()
     return path
@@ -54,6 +64,10 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())
+    # The newest, even if the clock was put back meanwhile.
+    last = max((each.stat().st_mtime_ns for each in _by_age(path.parent)), default=0)
+    if part.stat().st_mtime_ns <= last:
+        os.utime(part, ns=(last + 1_000_000, last + 1_000_000))
     os.replace(part, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

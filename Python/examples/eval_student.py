@@ -138,7 +138,7 @@ def classification(
     """Accuracy when each class is the mean of the features of its prompts."""
     classes, found = classes_in(source, names)
     images, kept = features_of(found, judge.transform, judge.images, batch_size, threads)
-    prompts = judge.texts([template.format(name) for name in classes for template in templates])
+    prompts = judge.texts([template.replace("{}", name) for name in classes for template in templates])
     means = torch.nn.functional.normalize(prompts.view(len(classes), len(templates), -1).mean(dim=1), dim=-1)
     order = (images @ means.T).argsort(dim=1, descending=True, stable=True)
     labels = torch.tensor([picture.label for picture in kept])
@@ -179,6 +179,8 @@ def _templates(given: argparse.Namespace) -> list[str]:
     for template in templates:
         if "{}" not in template:
             raise ValueError(f"a template needs {{}} for the class's name: {template}")
+        if set(template.replace("{}", "")) & {"{", "}"}:
+            raise ValueError(f"a template has no braces other than {{}}: {template}")
     return templates
 
 

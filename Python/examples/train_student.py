@@ -151,9 +151,10 @@ def _running_arguments(group: Any) -> None:
     group.add_argument("--log-file", help="append the JSON lines to this file, too")
     group.add_argument("--log-every", type=int, default=50, metavar="STEPS")
     group.add_argument("--checkpoint-every", type=int, default=1000, metavar="STEPS", help="and at the end")
-    group.add_argument("--keep", type=int, default=2, help="checkpoints to keep, the latest; 0: all")
+    group.add_argument("--keep", type=int, default=2, help="checkpoints to keep, those written last; 0: all")
     group.add_argument("--resume", nargs="?", const="newest", metavar="CHECKPOINT",
-                       help="go on from a checkpoint, or from the newest in --output, if there is one")  # fmt: skip
+                       help="go on from a checkpoint, or from the one in --output that was written last, if there is "
+                       "one: after going back to an older one that is the one of the run that went on from there")  # fmt: skip
     group.add_argument("--stop-after", type=int, metavar="STEP", help="end behind this step, with a checkpoint")
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import pickle
+import signal
 import threading
 import time
+from contextlib import suppress
 
 import drshard
 import numpy as np
@@ -193,6 +195,12 @@ def test_arrays_are_given_to_other_libraries_by_dlpack(shards):
     assert np.array_equal(taken, plain["text"]) and batch["image_emb"].dtype == "bf16"
     assert batch["image_emb"].__dlpack_device__() == (1, 0)
     capsule = batch["image_emb"].__dlpack__()
+    # NumPy has no bfloat16: whatever it says, nothing is lost.
+    with pytest.raises((BufferError, RuntimeError, TypeError)):
+        np.from_dlpack(batch["image_emb"])
+    for asked in ({"copy": True}, {"dl_device": (2, 0)}, {"stream": 1}):
+        with pytest.raises(BufferError):
+            batch["text"].__dlpack__(**asked)
     del batch, capsule
     gc.collect()
     assert loader.counts()["live_batch_count"] == 1 and np.array_equal(taken, plain["text"])
@@ -224,6 +232,39 @@ def test_a_run_goes_on_behind_its_state(shards, behind):
     assert all(same(a, b) for a, b in zip(whole[behind:], rest))
 
 
+def test_an_epoch_that_was_left_is_begun_again_where_it_began(shards):
+    loader = drshard.Loader(shards, batch_size=32)
+    steps = []
+    for batch in loader:
+        steps.append(batch["step"])
+        if batch["step"] == 2:
+            break
+    state = loader.state_dict()
+    assert [batch["step"] for batch in loader] == list(range(6))
+    loader.load_state_dict(state)
+    for _ in range(2):
+        loader.set_epoch(0)
+        for batch in loader:
+            assert batch["epoch"] == 0 and batch["step"] >= 3
+            if batch["step"] == 4:
+                break
+    loader.set_epoch(5)
+    assert [(batch["epoch"], batch["step"]) for batch in loader] == [(5, step) for step in range(6)]
+    assert next(iter(loader))["epoch"] == 6
+
+
+def test_behind_the_last_batch_of_an_epoch_nothing_is_left_of_it(shards):
+    loader = drshard.Loader(shards, batch_size=32)
+    for batch in loader:
+        state = loader.state_dict()
+        assert state["step"] == batch["step"] + 1
+    assert state["epoch"] == 0 and state["step"] == 6 and loader.state_dict()["epoch"] == 1
+    loader.load_state_dict(state)
+    assert list(loader) == []
+    assert [(batch["epoch"], batch["step"]) for batch in loader] == [(1, step) for step in range(6)]
+    assert batch["step"] == 5
+
+
 def test_the_state_behind_any_batch(shards):
     loader = drshard.Loader(shards, batch_size=32)
     batches = list(loader)
@@ -241,9 +282,28 @@ def test_a_state_of_another_run_is_refused(shards, own_shards):
     ):
         with pytest.raises(drshard.ArgumentError, match=text):
             other.load_state_dict(state)
-    for broken in ({}, {"a": object()}, state | {"step": "x"}, state | {"seed": -1}, state | {"epoch": -1}):
+    deep: dict = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    broken = (
+        {},
+        {"a": object()},
+        state | {"step": "x"},
+        state | {"seed": -1},
+        state | {"epoch": -1},
+        None,
+        5,
+        "a",
+        deep,
+    )
+    workers = (5, {"id": 0}, {"id": "a", "count": 2, "step": 3})
+    for other in (*broken, *(state | {"worker": worker} for worker in workers)):
         with pytest.raises(drshard.ArgumentError):
-            drshard.Loader(shards, batch_size=32).load_state_dict(broken)
+            drshard.Loader(shards, batch_size=32).load_state_dict(other)
+    loader = drshard.Loader(shards, batch_size=32)
+    loader.load_state_dict(state | {"worker": {"id": 1, "count": 2, "step": 1}})
+    with pytest.raises(drshard.ArgumentError, match="as many workers"):
+        next(iter(loader))
 
 
 def test_takers_with_a_stride_take_the_steps_of_one(shards):
@@ -264,7 +324,8 @@ def test_a_pickled_loader_is_the_same_loader(shards):
     next(batches)
     copy = pickle.loads(pickle.dumps(loader))
     assert copy.state_dict() == loader.state_dict()
-    assert same(next(iter(copy)), next(batches))
+    # Both begin the epoch that was left again.
+    assert same(next(iter(copy)), next(iter(loader)))
     batch = pickle.loads(pickle.dumps(next(iter(drshard.Loader(shards, batch_size=32, content=ALL)))))
     assert isinstance(batch["caption"], list) and batch["image_emb"].dtype == ml_dtypes.bfloat16
 
@@ -275,8 +336,9 @@ def test_a_pickled_loader_is_the_same_loader(shards):
 def test_selections_keep_and_leave_rows(shards):
     ids = drshard.open(shards).take(range(ROWS), ["uid"])["uid"]
     some = [ids[i].tobytes() for i in range(60)]
-    kept = {int(row) for batch in drshard.Loader(shards, batch_size=4, only=some) for row in batch["row"]}
-    assert kept == set(range(60))
+    for form in (some, ids[:60], [one.hex() for one in some]):
+        kept = {int(row) for batch in drshard.Loader(shards, batch_size=4, only=form) for row in batch["row"]}
+        assert kept == set(range(60))
     left = {
         int(row)
         for batch in drshard.Loader(shards, batch_size=2, exclude=[one.hex() for one in some])
@@ -412,6 +474,17 @@ def test_damaged_rows_are_substituted_and_counted_up_to_a_number(own_shards):
         ({"tokenizer": "x"}, "tokenizer"),
         ({"arrays": "x"}, "numpy, dlpack"),
         ({"max_lost_rows": "x"}, "whole number"),
+        ({"seed": None}, "whole number"),
+        ({"content": 5}, "content is 5"),
+        ({"weights": 3}, "weights is 3"),
+        ({"views": 5}, "views is 5"),
+        ({"views": "view\0x"}, "zero"),
+        ({"tokenizer": 5}, "not a str"),
+        ({"tokenizer": "\ud800"}, "not Unicode"),
+        ({"only": 5}, "row ids is 5"),
+        ({"join_embeddings": "no"}, "True or False"),
+        ({"quarantine": "drshard-quarantine 1 00\0\n5\n"}, "row set"),
+        ({"epoch_steps": 1 << 59}, "steps"),
     ],
 )
 def test_options_that_cannot_be_are_refused(shards, options, text):
@@ -439,15 +512,85 @@ def test_an_unknown_option_is_a_type_error_and_none_a_data_set(shards, tmp_path)
         drshard.Loader([])
     with pytest.raises(drshard.FileError):
         drshard.Loader(tmp_path / "none")
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(drshard.FileError):
+            drshard.Loader(shards, batch_size=16, quarantine=path)
+
+
+def test_a_mix_that_would_take_all_memory_is_refused(shards, tmp_path):
+    write(tmp_path / "b.drs", 5000, 64)
+    loader = drshard.Loader([shards, tmp_path], batch_size=16, lanes=8, weights=[65535, 1], epoch_steps=100)
+    assert len(list(loader)) == 100
+    with pytest.raises(drshard.LimitError, match="order global"):
+        drshard.Loader([shards, tmp_path], batch_size=16, lanes=8, weights=[65535, 1], epoch_steps=1 << 30)
 
 
 def test_two_threads_in_one_epoch_are_refused(shards):
     batches = drshard.Loader(shards, batch_size=16).epoch(0)
-    batches._lock.acquire()
+    batches._turn.pop()
     with pytest.raises(drshard.ArgumentError, match="two threads"):
         next(batches)
-    batches._lock.release()
+    batches._turn.append(None)
     next(batches)
+
+
+def test_an_epoch_may_be_closed_from_any_thread_while_it_is_used(shards):
+    loader = drshard.Loader(shards, batch_size=8)
+    for round in range(60):
+        batches = loader.epoch(round)
+        thread = threading.Thread(target=batches.close)
+        with suppress(drshard.ClosedError):
+            for batch in batches:
+                if batch["step"] == round % 5:
+                    thread.start()
+        thread.join()
+        with pytest.raises(drshard.ClosedError):
+            next(batches)
+    del batch
+    assert loader.counts()["live_batch_count"] == 0
+
+
+def test_handles_may_be_closed_while_other_threads_use_them(shards):
+    for _ in range(20):
+        ds = drshard.open(shards)
+        loader = drshard.Loader(ds, batch_size=16)
+        ends = []
+
+        def use(ds=ds, loader=loader, ends=ends) -> None:
+            with suppress(drshard.ClosedError):
+                while True:
+                    ds.take(range(50), ["image_emb"])
+                    loader.size(3)
+                    loader.counts()
+            ends.append(True)
+
+        threads = [threading.Thread(target=use) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        ds.close()
+        loader.close()
+        for thread in threads:
+            thread.join()
+        assert len(ends) == 3
+
+
+def test_a_signals_handler_may_close_the_epoch_that_it_interrupts(shards):
+    loader = drshard.Loader(shards, batch_size=8)
+    for _ in range(20):
+        batches = loader.epoch(0)
+        before = signal.signal(signal.SIGALRM, lambda *_: batches.close())
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+        try:
+            with suppress(drshard.ClosedError):
+                for _ in batches:
+                    pass
+            while not batches._handle.is_closed:
+                time.sleep(0.001)
+            with pytest.raises(drshard.ClosedError):
+                next(batches)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
 
 def test_an_epoch_that_is_cancelled_ends(shards):

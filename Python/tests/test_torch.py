@@ -111,6 +111,38 @@ def test_torchdatas_loader_keeps_and_restores_the_state(shards, workers):
         assert all(map(alike, rest, whole[behind:]))
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_torchdatas_loader_goes_on_behind_an_epoch(shards, workers):
+    stateful = need("torchdata.stateful_dataloader")
+
+    def make():
+        loader = drshard.torch.PairedLoader(shards, batch_size=40, tail="short")
+        return stateful.StatefulDataLoader(loader, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
+
+    running = make()
+    assert len(list(running)) == 6
+    state = running.state_dict()
+    resumed = make()
+    resumed.load_state_dict(state)
+    rest = [(batch["epoch"], batch["step"]) for epoch in range(2) for batch in resumed]
+    # Whether the first `for` is what is left of the old epoch, or the new one, is torchdata's: nothing is lost.
+    assert rest[:6] == [(1, step) for step in range(6)]
+
+
+@pytest.mark.parametrize("workers, persistent", [(0, False), (1, True), (2, True), (2, False)])
+def test_an_epoch_that_was_left_is_begun_again_with_and_without_workers(shards, workers, persistent):
+    data = DataLoader(
+        drshard.torch.PairedLoader(shards, batch_size=40, tail="short"),
+        batch_size=None,
+        num_workers=workers,
+        persistent_workers=persistent,
+    )
+    for batch in data:
+        if batch["step"] == 1:
+            break
+    assert [(batch["epoch"], batch["step"]) for batch in data] == [(0, step) for step in range(6)]
+
+
 def test_a_state_of_other_workers_is_refused(shards):
     loader = drshard.torch.PairedLoader(shards, batch_size=16)
     state = loader.state_dict() | {"worker": {"id": 0, "count": 3, "step": 6}}

@@ -257,5 +257,31 @@ import Testing
         #expect(throws: ShardError.invalidArgument("")) { try loader(folder).epoch(-1) }
         #expect(throws: ShardError.invalidArgument("")) { try loader(folder).epoch(0, startingAt: 2) }
         #expect(try loader(folder).epoch(0, startingAt: 1).next() == nil)
+        for stride in [0, -1, .max] {
+            #expect(throws: ShardError.invalidArgument("")) { try loader(folder).epoch(0, stride: stride) }
+        }
+        for count in [0, -1, .max] {
+            #expect(throws: ShardError.invalidArgument("")) { try loader(folder) { $0.threadCount = count } }
+        }
+        #expect(throws: ShardError.invalidArgument("")) {
+            try loader(folder) { $0.views = [AxisChoice("view", weight: .max)] }
+        }
+    }
+
+    /// A block of a set that is drawn from rarely goes to many batches, which are all made at once.
+    @Test func aMixThatWouldHoldMoreThanCanBeIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try Fixture().write(folder, rowCounts: [64])
+        let dataSet = try DataSet(path: folder.path)
+        func loader(_ weights: [Int], steps: Int) throws -> PairedLoader {
+            var options = LoaderOptions()
+            options.plan.batchSize = 16
+            options.plan.epochSteps = steps
+            return try PairedLoader(sets: weights.map { LoaderSet(dataSet, weight: $0) }, options: options)
+        }
+        #expect(try loader([65_535, 1], steps: 50).plan(epoch: 0).stepCount == 50)
+        #expect(throws: ShardError.limitExceeded("")) { try loader([65_535, 1], steps: 1 << 30) }
+        #expect(throws: ShardError.invalidArgument("")) { try loader([1, 1], steps: 1 << 59) }
+        #expect(throws: ShardError.invalidArgument("")) { try loader([.max, .max], steps: 1) }
     }
 }

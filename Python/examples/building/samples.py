@@ -76,11 +76,6 @@ class Inputs:
                 digest.update(f"{path.name}\n{path.stat().st_size}\n".encode())
         return digest.hexdigest()
 
-    def has_urls(self) -> bool:
-        """Whether the first sample says where its image came from."""
-        first = next((read(raw) for raw in self.samples(0)), None)
-        return isinstance(first, Sample) and first.url is not None
-
     def samples(self, first: int) -> Iterator[RawSample]:
         """All samples from number `first` on, as they are. Those before are passed over without reading their files."""
         number = 0

@@ -40,7 +40,8 @@ def make_schema(
     columns = [
         drshard.Column("uid", role="row_id", element="u8", dims=[16]),
         drshard.Column("sha256", role="image_hash", element="u8", dims=[32]),
-        *([drshard.Column("url", role="url", type="utf8")] if inputs.has_urls() else []),
+        # Also where no sample has a URL: that would be known behind the last one alone.
+        drshard.Column("url", role="url", type="utf8"),
         drshard.Column("original_size", role="image_size", element="u32", dims=[2]),
         drshard.Column("image", role="image", type="binary"),
         drshard.Column("augmentation", role="augmentation", type="operations", axis="view"),
@@ -168,7 +169,6 @@ class Builder:
         self._uids: set[bytes] = set()
         self._progress = Progress()
         self.schema = make_schema(teachers, drawing, captions, self._tokenizer, inputs)
-        self._has_urls = any(column.name == "url" for column in self.schema.columns)
         self.counts = Counts()
 
     def run(self) -> Counts:
@@ -269,6 +269,7 @@ class Builder:
         columns = {
             "uid": _bytes([sample.uid for sample in samples]),
             "sha256": _bytes([sample.sha256 for sample in samples]),
+            "url": [sample.url for sample in samples],
             "original_size": np.array([sample.size for sample in samples], dtype=np.uint32),
             "image": [sample.image for sample in samples],
             "augmentation": batch.records,
@@ -277,8 +278,6 @@ class Builder:
         }
         if self._captions is not None:
             columns.update(self._texts("syn_", self._captions.captions(samples, pixels)))
-        if self._has_urls:
-            columns["url"] = [sample.url for sample in samples]
         return {name: values[done:] for name, values in columns.items()}
 
     def _texts(self, prefix: str, texts: list[list[str]]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from . import augment, errors
 from ._native import library as _library
 from .augment import Augmentation
-from .dataset import ABSENT, LOST, PRESENT, DataSet, open
+from .dataset import ABSENT, LOST, PRESENT, DataSet
+from .dataset import open as open
 from .errors import (
     ArgumentError,
     ChecksumError,
@@ -66,5 +67,4 @@ __all__ = [
     "UnsupportedError",
     "augment",
     "errors",
-    "open",
 ]

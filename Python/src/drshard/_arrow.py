@@ -23,9 +23,8 @@ def table(dataset, rows, columns: Iterable[str] | None, bf16: str):
         raise ImportError("pyarrow is needed for this: pip install pyarrow") from None
     if bf16 not in ("f32", "f16", "u16"):
         raise ArgumentError(f"bf16 as {bf16!r}: f32, f16 and u16 are possible")
-    names = [column.name for column in dataset.schema.columns] if columns is None else list(columns)
     taken = {}
-    for name in names:
+    for name in dataset.column_names(columns):
         column = dataset.schema.column(name)
         element = bf16 if column.element == "bf16" and bf16 != "u16" else None
         cells = dataset.take(rows, [name], dtype=element)[name]

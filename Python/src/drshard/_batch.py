@@ -10,21 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import _types
-from ._native import BatchInfo, Value, call, library
+from ._native import BatchInfo, Value, call, capsule, library
 from .augment import Augmentation
 from .values import Locator
-
-_free = library.drs_batch_free
-
-
-class _Block:
-    """Mixed into an array of ctypes: the memory of a batch, which goes back to the loader with its last user."""
-
-    handle: int | None = None
-
-    def __del__(self, free=_free) -> None:
-        if self.handle is not None:
-            free(self.handle)
 
 
 class Values(Sequence):
@@ -126,10 +114,13 @@ class BatchMaker:
         """The memory of a batch as a buffer; with its last user the batch is freed."""
         kind = self._blocks.get(info.byte_count)
         if kind is None:
-            kind = type("Block", (_Block, ctypes.c_ubyte * info.byte_count), {})
+            kind = type("Block", (ctypes.c_ubyte * info.byte_count,), {})
             self._blocks[info.byte_count] = kind
         block = kind.from_address(info.data)
         block.handle = info.batch
+        block.capsule = capsule(info.batch, b"drs_batch")
+        # From here on it belongs to the block.
+        info.batch = None
         return block
 
     def make(self, info: BatchInfo) -> dict[str, Any]:

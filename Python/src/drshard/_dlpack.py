@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-from ctypes import byref, c_char_p, c_int32, c_int64, c_uint8, c_uint16, c_uint64, c_void_p
+from ctypes import byref, c_void_p
 from typing import Any
 
 from . import _types
 from ._batch import BatchMaker
-from ._native import BatchInfo, call, library
+from ._native import BatchInfo, call, capsule, library
 
-_NAME, _USED = b"dltensor", b"used_dltensor"
 _CPU = 1
-
-
-class _ManagedTensor(ctypes.Structure):
-    """DLManagedTensor of DLPack 0.x."""
-
-    _fields_ = [
-        ("data", c_void_p), ("device_type", c_int32), ("device_id", c_int32), ("ndim", c_int32), ("code", c_uint8),
-        ("bits", c_uint8), ("lanes", c_uint16), ("shape", ctypes.POINTER(c_int64)),
-        ("strides", ctypes.POINTER(c_int64)), ("byte_offset", c_uint64), ("manager", c_void_p),
-        ("deleter", ctypes.CFUNCTYPE(None, c_void_p)),
-    ]  # fmt: skip
-
-
-_new = ctypes.pythonapi.PyCapsule_New
-_new.restype, _new.argtypes = ctypes.py_object, [c_void_p, c_char_p, c_void_p]
-_is_valid = ctypes.pythonapi.PyCapsule_IsValid
-_is_valid.restype, _is_valid.argtypes = ctypes.c_int, [c_void_p, c_char_p]
-_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_pointer.restype, _pointer.argtypes = c_void_p, [c_void_p, c_char_p]
-
-
-@ctypes.PYFUNCTYPE(None, c_void_p)
-def _delete(capsule: int) -> None:
-    """Of a capsule that nobody took: who takes one renames it, and deletes the tensor itself."""
-    if _is_valid(capsule, _NAME):
-        tensor = _pointer(capsule, _NAME)
-        _ManagedTensor.from_address(tensor).deleter(tensor)
 
 
 class DLPackArray:
@@ -55,11 +26,26 @@ class DLPackArray:
         self.shape = shape
         self.dtype = dtype
 
-    def __dlpack__(self, *, stream: Any = None, **_: Any) -> Any:
-        """A capsule, over the same memory. The other library holds it as long as it needs it."""
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule of DLPack 0.x, over the same memory. The other library holds it as long as it needs it.
+
+        Raises:
+            BufferError: if a copy, another device or a stream is asked for.
+        """
+        if copy:
+            raise BufferError("a batch is given as it is: copy it on the other side")
+        if dl_device not in (None, (_CPU, 0)) or stream is not None:
+            raise BufferError("a batch lies in the memory of the processor, and belongs to no stream")
         tensor = c_void_p()
         call(library.drs_batch_dlpack, self._block.handle, self._number, byref(tensor))
-        return _new(tensor, _NAME, ctypes.cast(_delete, c_void_p))
+        return capsule(tensor, b"dltensor")
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return _CPU, 0

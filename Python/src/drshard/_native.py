@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from ctypes import (
     POINTER,
     Structure,
@@ -12,7 +13,6 @@ from ctypes import (
     c_int32,
     c_int64,
     c_size_t,
-    c_uint8,
     c_uint16,
     c_uint32,
     c_uint64,
@@ -234,6 +234,7 @@ _SIGNATURES: dict[str, tuple[list, type | None]] = {
     "drs_batch_values": ([c_void_p, c_size_t, POINTER(c_void_p), _ERROR], c_int32),
     "drs_batch_dlpack": ([c_void_p, c_size_t, POINTER(c_void_p), _ERROR], c_int32),
     "drs_batch_free": ([c_void_p], None),
+    "drs_delete_capsule": ([c_void_p], None),
     "drs_tokenizer_create": ([c_char_p, c_size_t, POINTER(c_void_p), _ERROR], c_int32),
     "drs_tokenizer_free": ([c_void_p], None),
     "drs_tokenizer_encode": (
@@ -311,33 +312,79 @@ def encoded_path(path: str | os.PathLike) -> bytes:
     return encoded
 
 
-class Handle:
-    """An object of the library's, freed once: by `close`, or when nobody has it any more."""
+_new_capsule = ctypes.pythonapi.PyCapsule_New
+_new_capsule.restype, _new_capsule.argtypes = ctypes.py_object, [c_void_p, c_char_p, c_void_p]
+_destructor = ctypes.cast(library.drs_delete_capsule, c_void_p)
 
-    __slots__ = ("__weakref__", "_free", "_what", "pointer")
+
+_kinds: dict[bytes, bytes] = {}
+
+
+def capsule(pointer: int | c_void_p, kind: bytes) -> object:
+    """An object that frees a handle of the library's when it goes, in C: an interrupt, which would be lost in a destructor
+    in Python, is not."""
+    # A capsule keeps no copy of its name.
+    return _new_capsule(pointer, _kinds.setdefault(kind, kind), _destructor)
+
+
+class Handle:
+    """A handle of the library's, for use in a ``with`` block; freed once, when it is closed and nobody uses it.
+
+    Any thread may close it at any time: who is inside a block goes on. It works without locks, which a fork might leave
+    locked in the child, or a signal might find locked by its own thread: appending to and taking from a list are atomic.
+    """
+
+    __slots__ = ("__weakref__", "_capsules", "_is_closed", "_pointer", "_users", "_what")
 
     def __init__(self, pointer: int | None, free, what: str) -> None:
-        self.pointer = pointer
-        self._free = free
+        """What is freed by the function ``free``, and called ``what`` in errors."""
+        self._pointer = pointer
+        kind = free.__name__.removesuffix("_free").encode()
+        self._capsules = [capsule(pointer, kind)] if pointer else []
+        self._users: list[None] = []
+        self._is_closed = False
         self._what = what
 
-    def get(self) -> int:
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    def __enter__(self) -> int | None:
         """The pointer.
 
         Raises:
             ClosedError: if it is closed.
         """
-        if self.pointer is None:
+        # First counted, then looked: who closes does it the other way round.
+        self._users.append(None)
+        if self._is_closed:
+            self.__exit__()
             raise ClosedError(f"the {self._what} is closed")
-        return self.pointer
+        return self._pointer
+
+    def __exit__(self, *_: object) -> None:
+        self._users.pop()
+        if self._is_closed:
+            self._free_if_unused()
+
+    @property
+    def pointer(self) -> int | None:
+        return None if self._is_closed else self._pointer
+
+    def get(self) -> int | None:
+        if self._is_closed:
+            raise ClosedError(f"the {self._what} is closed")
+        return self._pointer
 
     def close(self) -> None:
-        pointer, self.pointer = self.pointer, None
-        if pointer is not None:
-            self._free(pointer)
+        self._is_closed = True
+        self._free_if_unused()
 
-    def __del__(self) -> None:
-        self.close()
+    def _free_if_unused(self) -> None:
+        if not self._users:
+            # Of several only one gets it.
+            with suppress(IndexError):
+                self._capsules.pop()
 
 
-__all__ = ["Handle", "c_uint8", "call", "encoded_path", "error_of", "library", "taken_text"]
+__all__ = ["Handle", "call", "capsule", "encoded_path", "error_of", "library", "taken_text"]

@@ -9,10 +9,12 @@ from ctypes import POINTER, byref, c_void_p, cast
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from . import _types
 from ._native import Axis, Filter, LoaderOptions, LoaderSet, library
 from .dataset import DataSet
-from .errors import ArgumentError
+from .errors import ArgumentError, FileError
 
 _ORDERS = ("blocks", "global", "none")
 _VARIANTS = ("balanced", "epoch", "independent")
@@ -62,6 +64,9 @@ class LoaderChoices:
         options = LoaderOptions()
         library.drs_loader_options_init(byref(options), ctypes.sizeof(options))
         _types.integer("seed", self.seed, least=0)
+        for name in ("join_embeddings", "mapped", "checked"):
+            if getattr(self, name) not in (True, False):
+                raise ArgumentError(f"{name} is {getattr(self, name)!r}: it has to be True or False")
         keeps: list[Any] = []
         for name, value in (
             ("seed", self.seed),
@@ -90,7 +95,7 @@ class LoaderChoices:
         options.embedding_element = _types.number_of(self.embedding_dtype, _types.FLOATS)
         options.joins_embeddings = int(self.join_embeddings)
         options.token_element = _types.number_of(self.token_dtype, ("i32", "i64", "u16"))
-        options.tokenizer = None if self.tokenizer is None else self.tokenizer.encode()
+        options.tokenizer = None if self.tokenizer is None else _types.text("tokenizer", self.tokenizer)
         for name, count, given in (
             ("views", "view_count", self.views),
             ("real", "real_count", self.real),
@@ -104,7 +109,7 @@ class LoaderChoices:
         return options, keeps
 
     def _content(self) -> int:
-        names = [self.content] if isinstance(self.content, str) else list(self.content)
+        names = _list("content", self.content)
         for name in names:
             if name not in _CONTENT:
                 raise ArgumentError(f"content {name!r}: the parts are {', '.join(_CONTENT)}")
@@ -113,26 +118,26 @@ class LoaderChoices:
     def mixed_axes(self) -> list[str]:
         """The parts that are drawn from more than one axis."""
         given = (("view", self.views), ("real", self.real), ("synthetic", self.synthetic))
-        return [name for name, axes in given if axes is not None and not isinstance(axes, str) and len(axes) > 1]
+        return [name for name, axes in given if len(_axes(name, axes)) > 1]
 
-    def sets(self, data_sets: list[DataSet]) -> tuple[list[LoaderSet], list[Any]]:
+    def sets(self, data_sets: list[DataSet], handles: list[int | None]) -> tuple[list[LoaderSet], list[Any]]:
         """The structs of the data sets, and what has to live as long as they."""
         if not data_sets:
             raise ArgumentError("a loader without a data set")
-        weights = [1] * len(data_sets) if self.weights is None else list(self.weights)
+        weights = [1] * len(data_sets) if self.weights is None else _list("weights", self.weights)
         if len(weights) != len(data_sets):
             raise ArgumentError(f"{len(weights)} weights for {len(data_sets)} data sets")
         filters, keeps = self._filters()
         lists = self._quarantines(data_sets)
         sets = [
             LoaderSet(
-                dataset=each._handle.get(),
+                dataset=handle,
                 weight=_types.integer("a weight", weight),
                 filters=cast(filters, POINTER(Filter)),
                 filter_count=len(filters),
                 quarantine=lists.get(each.row_set_digest),
             )
-            for each, weight in zip(data_sets, weights)
+            for each, handle, weight in zip(data_sets, handles, weights)
         ]
         return sets, [filters, keeps, lists]
 
@@ -142,7 +147,7 @@ class LoaderChoices:
         for kind, ids in ((_ONLY, self.only), (_EXCEPT, self.exclude)):
             if ids is None:
                 continue
-            encoded = [_identifier(each) for each in ids]
+            encoded = [_identifier(each) for each in (ids if isinstance(ids, np.ndarray) else _list("row ids", ids))]
             sizes = {len(each) for each in encoded}
             if len(sizes) > 1:
                 raise ArgumentError(f"row ids of {', '.join(map(str, sorted(sizes)))} bytes in one list")
@@ -166,7 +171,7 @@ class LoaderChoices:
             filters.append(
                 Filter(
                     kind=_SPLIT,
-                    split=str(name).encode(),
+                    split=_types.text("a split's name", name),
                     first=_types.integer("split", first),
                     end=_types.integer("split", end),
                     count=_types.integer("split", count),
@@ -176,49 +181,59 @@ class LoaderChoices:
 
     def _quarantines(self, data_sets: list[DataSet]) -> dict[str, bytes]:
         """The lists by the digests of the row sets that they are of."""
-        given = self.quarantine
-        given = [given] if isinstance(given, (str, os.PathLike)) else list(given)
         lists: dict[str, bytes] = {}
-        for each in given:
+        for each in _list("quarantine", self.quarantine):
             text = each if isinstance(each, str) and "\n" in each else _text(each)
             head, _, lines = text.partition("\n")
             digest = head.split()[-1] if head.split() else ""
             if digest not in [known.row_set_digest for known in data_sets]:
                 raise ArgumentError(f"a quarantine list of the row set {digest or '(none)'!r}, which no data set has")
-            lists[digest] = lists.get(digest, (head + "\n").encode()) + lines.encode() + b"\n"
+            lists[digest] = lists.get(digest, _types.text("a quarantine list", head + "\n")) + (
+                _types.text("a quarantine list", lines + "\n")
+            )
         return lists
 
 
-def _text(path: str | os.PathLike) -> str:
+def _list(name: str, given: Any) -> list[Any]:
+    """One or several things as a list."""
+    if isinstance(given, (str, bytes, os.PathLike)):
+        return [given]
+    try:
+        return list(given)
+    except TypeError:
+        raise ArgumentError(f"{name} is {given!r:.80}, not a list") from None
+
+
+def _text(path: Any) -> str:
+    """What a file of a quarantine list says."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
-    except UnicodeDecodeError:
-        raise ArgumentError(f"{os.fspath(path)!r} is no quarantine list: it is not UTF-8") from None
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{path!r:.80} is no quarantine list: {error}") from None
+    except OSError as error:
+        raise FileError(f"{os.fspath(path)}: cannot read it: {error}", path=str(path)) from error
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> int:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ArgumentError(f"{name} {value!r}: possible are {', '.join(choices)}")
     return choices.index(value)
 
 
 def _axes(name: str, given: Any):
-    if given is None:
-        given = {}
-    elif isinstance(given, str):
-        given = {given: 1}
-    elif not isinstance(given, Mapping):
-        given = {each: 1 for each in given}
-    return (Axis * len(given))(
-        *(Axis(key.encode(), _types.integer(f"{name} {key}", weight)) for key, weight in given.items())
+    axes = {} if given is None else given if isinstance(given, Mapping) else dict.fromkeys(_list(name, given), 1)
+    return (Axis * len(axes))(
+        *(Axis(_types.text(name, key), _types.integer(f"{name} {key}", weight)) for key, weight in axes.items())
     )
 
 
-def _identifier(value: bytes | str) -> bytes:
+def _identifier(value: Any) -> bytes:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
+        return value.tobytes()
     try:
         return bytes.fromhex(value)
     except (TypeError, ValueError):
-        raise ArgumentError(f"{value!r} is no row id: bytes, or hexadecimal digits") from None
+        raise ArgumentError(f"{value!r:.80} is no row id: bytes, uint8, or hexadecimal digits") from None

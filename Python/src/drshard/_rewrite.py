@@ -11,7 +11,7 @@ import numpy as np
 
 from . import tokenize
 from .dataset import DataSet
-from .errors import ArgumentError
+from .errors import ArgumentError, FileError
 from .writer import ShardWriter
 
 # Rows that are copied at once.
@@ -26,7 +26,9 @@ class TokenRewriter:
     ) -> None:
         self._data_set = data_set
         self._encode = encode
-        self._pairs = {tokens: text for text, tokens in (columns or self._found())}
+        self._pairs: dict[str, str] = {}
+        for pair in self._found() if columns is None else columns:
+            self._add(pair)
         if not self._pairs:
             raise ArgumentError(f"{data_set.path} has no tokens that belong to texts")
         self._counts = {"texts": 0, "doubtful": 0, "changed": 0}
@@ -42,8 +44,27 @@ class TokenRewriter:
             if text.role == "text" and text.axis == tokens.axis
         ]
 
+    def _add(self, pair: Any) -> None:
+        """Checks a pair of a text column and its token column, and keeps it."""
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ArgumentError(f"columns are pairs of a text column and its token column, not {pair!r:.80}")
+        text, tokens = (self._data_set.schema.column(name) for name in pair)
+        if text.type != "utf8":
+            raise ArgumentError(f"column {text.name!r} has no texts")
+        if tokens.type != "ragged" or tokens.element != "u16":
+            raise ArgumentError(f"column {tokens.name!r} has no tokens")
+        if text.axis != tokens.axis:
+            raise ArgumentError(f"columns {text.name!r} and {tokens.name!r} have different axes")
+        if tokens.name in self._pairs:
+            both = f"{self._pairs[tokens.name]!r} and {text.name!r}"
+            raise ArgumentError(f"tokens {tokens.name!r} may be of {both}: say by `columns` of which they are")
+        self._pairs[tokens.name] = text.name
+
     def write(self, folder: str) -> dict[str, int]:
-        os.makedirs(folder, exist_ok=True)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{folder}: cannot make the folder: {error}", path=folder) from error
         for shard in self._data_set.shards:
             target = os.path.join(folder, os.path.basename(shard["path"]))
             with DataSet(shard["path"]) as source:
@@ -54,7 +75,12 @@ class TokenRewriter:
         storage = {column.name: source.storage(column.name) for column in source.schema.columns}
         # Another tag than the source's: the tag of equal content is equal, so that equal inputs give equal files.
         tag = int.from_bytes(hashlib.sha256(f"tokens {source.row_set_digest}".encode()).digest()[:8], "little")
-        with ShardWriter(target, source.schema, shard_tag=tag, storage=storage) as writer:
+        facts = source.shards[0]
+        with ShardWriter(
+            target, source.schema, shard_tag=tag, storage=storage, rows_per_group=facts.get("rowsPerGroup")
+        ) as writer:
+            for note in facts.get("notes", ()):
+                writer.note(note["key"], note["value"])
             for start in range(0, len(source), _ROWS):
                 rows = range(start, min(start + _ROWS, len(source)))
                 cells = source.take(rows)

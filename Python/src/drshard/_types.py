@@ -100,6 +100,23 @@ def integer(name: str, value: Any, least: int = -(1 << 63), limit: int = 1 << 63
     return number
 
 
+def text(name: str, value: Any) -> bytes:
+    """A text as the library takes it.
+
+    Raises:
+        ArgumentError: for what is no str, is not Unicode, or has a zero, where C would end it.
+    """
+    if not isinstance(value, str):
+        raise ArgumentError(f"{name} is {value!r:.80}, not a str")
+    try:
+        encoded = value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{name} is not Unicode: {value!r:.80}") from None
+    if b"\0" in encoded:
+        raise ArgumentError(f"{name} has a zero in it: {value!r:.80}")
+    return encoded
+
+
 def as_numpy(value) -> np.ndarray:
     """An array of whatever has one: NumPy's, torch's (also bfloat16, and on a device), lists.
 

@@ -51,8 +51,9 @@ class DataSet(Sequence):
         flags = (_MAPPED if mapped else 0) | (0 if checked else _UNCHECKED)
         call(library.drs_dataset_open, encoded_path(path), flags, byref(pointer))
         self._handle = Handle(pointer.value, library.drs_dataset_free, "data set")
-        self._row_count = library.drs_dataset_row_count(self._handle.get())
-        described = json.loads(taken_text(library.drs_dataset_describe, self._handle.get()) or "{}")
+        with self._handle as handle:
+            self._row_count = library.drs_dataset_row_count(handle)
+            described = json.loads(taken_text(library.drs_dataset_describe, handle) or "{}")
         self.schema = Schema.from_json(described["schema"])
         self.row_set_digest: str = described["rowSetDigest"]
         self.shards: list[dict[str, Any]] = described["shards"]
@@ -108,8 +109,8 @@ class DataSet(Sequence):
 
         Args:
             rows: numbers of rows, [N].
-            columns: names; None: all.
-            variants: by the names of axes: a number, or numbers; others: all. A single number is for all axes.
+            columns: names, or one name; None: all.
+            variants: by the names of axes: a number, or numbers; others: all. Without names they are for all axes.
             dtype: what embeddings (tensors of bf16, f16 or f32) become: bf16, f16 or f32; None: as stored.
 
         Returns:
@@ -118,12 +119,27 @@ class DataSet(Sequence):
             `Locator`. Cells that are not present are zeros, and None.
 
         Raises:
-            ArgumentError: for rows, columns or variants that are not there.
+            ArgumentError: for rows, columns, axes or variants that are not there, and a dtype that is none of these.
             Error: of the kind of what is wrong with the file.
         """
         numbers = self._rows(rows)
-        names = [column.name for column in self.schema.columns] if columns is None else list(columns)
-        return {name: self._column(name, numbers, variants, dtype) for name in names}
+        if dtype is not None:
+            _types.number_of(dtype if isinstance(dtype, str) else repr(dtype), _types.FLOATS)
+        return {name: self._column(name, numbers, variants, dtype) for name in self.column_names(columns)}
+
+    def column_names(self, columns: Iterable[str] | None = None) -> list[str]:
+        """Names of columns as `take` is given them: names, or one name; None: all.
+
+        Raises:
+            ArgumentError: for columns that are not there.
+        """
+        if columns is None:
+            return [column.name for column in self.schema.columns]
+        try:
+            names = [columns] if isinstance(columns, str) else list(columns)
+        except TypeError:
+            raise ArgumentError(f"columns are {columns!r:.80}, not names") from None
+        return [self.schema.column(name).name for name in names]
 
     def states(self, column: str, rows, variants=None) -> np.ndarray:
         """Whether cells are `PRESENT`, `ABSENT` or `LOST`: uint8 [N, V], or [N] as for `take`."""
@@ -142,56 +158,68 @@ class DataSet(Sequence):
             lengths: int32 [N], of the ids before the zeros.
 
         Raises:
-            ArgumentError: for a column without a tokenizer.
+            ArgumentError: for a column without a tokenizer, rows that are not there, or what is no number of a variant.
         """
         described = self.schema.column(column)
         known = {tokenizer.name: tokenizer for tokenizer in self.schema.tokenizers}
         if described.tokenizer not in known:
             raise ArgumentError(f"column {column!r} has no tokenizer")
         context = known[described.tokenizer].context_length
-        numbers, chosen = self._addresses(self._rows(rows), [variant])
+        own = _types.integer("variant", variant, 0, self.schema.variant_count(described))
+        numbers, chosen = self._addresses(self._rows(rows), [own])
         ids = np.zeros((len(numbers), context), np.int32)
         lengths = np.zeros(len(numbers), np.int32)
-        call(
-            library.drs_dataset_read_tokens,
-            self._handle.get(),
-            self.schema.column_number(column),
-            numbers.ctypes.data,
-            chosen.ctypes.data,
-            len(numbers),
-            ids.ctypes.data,
-            context,
-            lengths.ctypes.data,
-            None,
-        )
+        with self._handle as pointer:
+            call(
+                library.drs_dataset_read_tokens,
+                pointer,
+                self.schema.column_number(column),
+                numbers.ctypes.data,
+                chosen.ctypes.data,
+                len(numbers),
+                ids.ctypes.data,
+                context,
+                lengths.ctypes.data,
+                None,
+            )
         return ids, lengths
 
     def storage(self, column: str) -> str:
         """How a column is stored: plain, fast, balanced, archive, token_ranks, operation_table, zstd or lz4."""
         name = c_char_p()
-        call(library.drs_dataset_storage, self._handle.get(), self.schema.column_number(column), byref(name))
-        return (name.value or b"").decode()
+        with self._handle as pointer:
+            call(library.drs_dataset_storage, pointer, self.schema.column_number(column), byref(name))
+            return (name.value or b"").decode()
 
     def _rows(self, rows) -> np.ndarray:
         if isinstance(rows, range):
             rows = np.arange(rows.start, rows.stop, rows.step)
-        numbers = np.ascontiguousarray(_types.as_numpy(rows))
+        numbers = np.ascontiguousarray(values.array("rows", rows))
         if numbers.shape == (0,):
             return np.zeros(0, np.int64)
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
             raise ArgumentError(f"rows are numbers in one dimension, not {numbers.dtype} in {numbers.ndim}")
+        if not values.fits(numbers, np.dtype(np.int64)):
+            raise ArgumentError(f"row {numbers.max()} is not there: there are {self._row_count}")
         return numbers.astype(np.int64, copy=False)
 
     def _variants(self, column: Column, variants) -> tuple[list[int], bool]:
         """The variants of a column, and whether they are one that was named by a number."""
+        if isinstance(variants, Mapping):
+            for name in variants:
+                self.schema.axis(name)
         if column.axis is None:
             return [0], True
         chosen = variants.get(column.axis) if isinstance(variants, Mapping) else variants
+        count = self.schema.variant_count(column)
         if chosen is None:
-            return list(range(self.schema.variant_count(column))), False
-        if isinstance(chosen, (int, np.integer)):
-            return [_types.integer("a variant", chosen, -(1 << 31), 1 << 31)], True
-        return [_types.integer("a variant", variant, -(1 << 31), 1 << 31) for variant in chosen], False
+            return list(range(count)), False
+        name = f"a variant of axis {column.axis!r}"
+        if hasattr(chosen, "__index__") and not getattr(chosen, "shape", ()):
+            return [_types.integer(name, chosen, 0, count)], True
+        if isinstance(chosen, (str, bytes, bytearray, Mapping)) or not hasattr(chosen, "__iter__"):
+            raise ArgumentError(f"{name} is {chosen!r:.80}, not a whole number or a list of them")
+        return [_types.integer(name, variant, 0, count) for variant in chosen], False
 
     @staticmethod
     def _addresses(rows: np.ndarray, variants: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -216,32 +244,34 @@ class DataSet(Sequence):
         wanted = element if element is not None and is_float else column.element
         number = _types.number_of(wanted, _types.FLOATS if is_float and element is not None else None)
         cells = np.empty((len(rows), *(column.dims or ())), _types.dtype(wanted or "u8"))
-        call(
-            library.drs_dataset_read_cells,
-            self._handle.get(),
-            self.schema.column_number(column.name),
-            rows.ctypes.data,
-            variants.ctypes.data,
-            len(rows),
-            number,
-            cells.ctypes.data,
-            cells.nbytes,
-            0,
-            None,
-        )
+        with self._handle as pointer:
+            call(
+                library.drs_dataset_read_cells,
+                pointer,
+                self.schema.column_number(column.name),
+                rows.ctypes.data,
+                variants.ctypes.data,
+                len(rows),
+                number,
+                cells.ctypes.data,
+                cells.nbytes,
+                0,
+                None,
+            )
         return cells
 
     def _read_values(self, column: Column, rows: np.ndarray, variants: np.ndarray) -> _Values:
         pointer = c_void_p()
-        call(
-            library.drs_dataset_read_values,
-            self._handle.get(),
-            self.schema.column_number(column.name),
-            rows.ctypes.data,
-            variants.ctypes.data,
-            len(rows),
-            byref(pointer),
-        )
+        with self._handle as handle:
+            call(
+                library.drs_dataset_read_values,
+                handle,
+                self.schema.column_number(column.name),
+                rows.ctypes.data,
+                variants.ctypes.data,
+                len(rows),
+                byref(pointer),
+            )
         return _Values(pointer, len(rows))
 
     # Other libraries
@@ -271,10 +301,11 @@ class _Values:
     def __init__(self, pointer: c_void_p, count: int) -> None:
         handle = Handle(pointer.value, library.drs_values_free, "list of values")
         start, offsets, states = c_void_p(), c_void_p(), c_void_p()
-        library.drs_values_get(handle.get(), byref(start), byref(offsets), byref(states))
-        self.offsets = _copied(offsets, np.int64, count + 1)
-        self.states = _copied(states, np.uint8, count)
-        self.bytes = ctypes.string_at(start.value, int(self.offsets[-1])) if self.offsets[-1] else b""
+        with handle as held:
+            library.drs_values_get(held, byref(start), byref(offsets), byref(states))
+            self.offsets = _copied(offsets, np.int64, count + 1)
+            self.states = _copied(states, np.uint8, count)
+            self.bytes = ctypes.string_at(start.value, int(self.offsets[-1])) if self.offsets[-1] else b""
         handle.close()
 
     def decoded(self, column: Column) -> list[Any]:

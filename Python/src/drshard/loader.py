@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
-import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from ctypes import POINTER, byref, c_char_p, c_int64, c_size_t, c_void_p
-from typing import Any
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 from . import _options, _types
 from ._batch import BatchMaker
@@ -19,11 +21,19 @@ from .errors import END, NOT_YET, ArgumentError, ClosedError
 _PATIENCE = 50_000_000
 
 
+class Position(NamedTuple):
+    """A step of an epoch; of one of several workers, the next of its own."""
+
+    epoch: int
+    step: int
+    worker: tuple[int, int] | None = None
+
+
 class Loader:
     """Epochs of a data set, or of several, as paired batches: every image with a real and a synthetic caption.
 
-    ``for batch in loader`` is one epoch; the next ``for`` is the next epoch, or the rest of one that was left by ``break``.
-    `set_epoch` chooses. The order is a pure function of the rows, the options, the epoch and the step (Spec/ORDER.md): the
+    ``for batch in loader`` is one epoch, and the next ``for`` is the next epoch; one that was left (``break``, an exception)
+    is begun again, where it began. `set_epoch` chooses another, `load_state_dict` goes on in the middle of one. The order is a pure function of the rows, the options, the epoch and the step (Spec/ORDER.md): the
     same for any number of ranks, threads and workers.
 
     A batch is a dict of arrays of B samples. They lie in memory of the library's, which nobody writes to as long as
@@ -85,29 +95,38 @@ class Loader:
     def __init__(self, data, **options: Any) -> None:
         # Kept as they are: a spawned process makes the same loader of them.
         self._data = list(data) if isinstance(data, (list, tuple)) else [data]
-        self._options = dict(options)
-        self._epoch = 0
-        self._step = 0
-        self._worker: tuple[int, int] | None = None
+        self._options = {name: list(each) if hasattr(each, "__next__") else each for name, each in options.items()}
+        # Where the next `for` begins, and behind which batch the run is.
+        self._start = self._at = Position(0, 0)
         self._open()
 
     def _open(self) -> None:
-        chosen = _options.LoaderChoices(**self._options)
+        chosen = self._choices()
         self.data_sets = [
             each if isinstance(each, DataSet) else DataSet(each, mapped=chosen.mapped, checked=chosen.checked)
             for each in self._data
         ]
-        sets, keeps = chosen.sets(self.data_sets)
         native, kept = chosen.native()
         pointer = c_void_p()
-        call(library.drs_loader_create, (LoaderSet * len(sets))(*sets), len(sets), byref(native), byref(pointer))
+        with ExitStack() as users:
+            handles = [users.enter_context(each._handle) for each in self.data_sets]
+            sets, keeps = chosen.sets(self.data_sets, handles)
+            call(library.drs_loader_create, (LoaderSet * len(sets))(*sets), len(sets), byref(native), byref(pointer))
         del keeps, kept
         self._handle = Handle(pointer.value, library.drs_loader_free, "loader")
         self.batch_size = chosen.batch_size
         self.rank, self.world_size = chosen.rank, chosen.world_size
-        arrays, value_names = _arrays(self._handle.get()), _value_names(self._handle.get())
+        with self._handle as handle:
+            arrays, value_names = _arrays(handle), _value_names(handle)
         self._maker = self._make_maker(arrays, value_names, chosen)
         self.array_names = [name for name, *_ in arrays]
+
+    def _choices(self) -> _options.LoaderChoices:
+        known = [each.name for each in fields(_options.LoaderChoices)]
+        for name in self._options:
+            if name not in known:
+                raise TypeError(f"{type(self).__name__} has no option {name!r}; there are {', '.join(known)}")
+        return _options.LoaderChoices(**self._options)
 
     _batch_maker: type[BatchMaker] | None = None
 
@@ -135,23 +154,25 @@ class Loader:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"data": self._data, "options": self._options, "epoch": self._epoch, "step": self._step}
+        return {"data": self._data, "options": self._options, "start": self._start, "at": self._at}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._data, self._options = state["data"], state["options"]
-        self._epoch, self._step, self._worker = state["epoch"], state["step"], None
+        self._start, self._at = state["start"], state["at"]
         self._open()
 
     # Epochs
 
     def __len__(self) -> int:
         """Steps of the epoch that comes next."""
-        return self.size(self._epoch)[0]
+        return self.size(self._start.epoch)[0]
 
     def size(self, epoch: int = 0) -> tuple[int, int]:
         """Steps of an epoch and, of this rank, its samples."""
         steps, samples = c_int64(), c_int64()
-        call(library.drs_loader_size, self._handle.get(), _types.integer("epoch", epoch), byref(steps), byref(samples))
+        number = _types.integer("epoch", epoch)
+        with self._handle as handle:
+            call(library.drs_loader_size, handle, number, byref(steps), byref(samples))
         return steps.value, samples.value
 
     def epoch(self, epoch: int, start: int = 0, stride: int = 1) -> Batches:
@@ -164,49 +185,53 @@ class Loader:
         return Batches(self, *(_types.integer(*each) for each in numbers))
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch that the next ``for`` begins."""
+        """Chooses the epoch that the next ``for`` begins: the epoch of a state that was loaded goes on where that was."""
         self.size(epoch)
-        if epoch != self._epoch:
-            self._epoch, self._step, self._worker = epoch, 0, None
+        if epoch != self._start.epoch:
+            self._start = Position(epoch, 0)
+        self._at = self._start
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        worker, count = _worker()
-        epoch, step = self._epoch, self._step
-        if self._worker is None or count == 1:
+        worker = _worker()
+        start = self._start
+        epoch, step, count = start.epoch, start.step, worker[1]
+        if start.worker is None:
             # A state of the whole run, or a new epoch: every worker begins at its own place behind it.
-            step += worker
-        elif self._worker != (worker, count):
+            step += worker[0]
+        elif start.worker != worker:
             raise ArgumentError(
-                f"the state is of worker {self._worker[0]} of {self._worker[1]}, and this is worker "
-                f"{worker} of {count}: resume with as many workers"
+                f"the state is of worker {start.worker[0]} of {start.worker[1]}, and this is worker "
+                f"{worker[0]} of {count}: resume with as many workers"
             )
-        steps = self.size(epoch)[0]
-        if step < steps or count == 1:
-            self._worker = (worker, count) if count > 1 else None
-            for batch in self.epoch(epoch, min(step, steps), count):
+        kept = worker if count > 1 else None
+        self._at = Position(epoch, step, kept)
+        if step < self.size(epoch)[0]:
+            for batch in self.epoch(epoch, step, count):
                 # Before it is handed out: a state is that behind the last batch that was delivered.
-                self._epoch, self._step = epoch, batch["step"] + count
+                self._at = Position(epoch, batch["step"] + count, kept)
                 yield batch
-        self._epoch, self._step, self._worker = epoch + 1, 0, None
+        self._start = self._at = Position(epoch + 1, 0)
 
     # State
 
     def state_dict(self) -> dict[str, Any]:
-        """What a run has to keep to go on behind the last batch that ``for`` delivered: a small dict for JSON.
+        """What a run has to keep to go on behind the last batch that a ``for`` delivered: a small dict for JSON.
 
-        Behind the last batch of an epoch the state is the start of the next one as soon as the ``for`` has ended.
+        Behind the last batch of an epoch, a ``for`` that goes on there has nothing left, and the one after it is the next
+        epoch; when the ``for`` has ended, the state is the start of the next epoch.
         """
-        state = self.state_at(self._epoch, self._step)
-        if self._worker is not None:
-            state["worker"] = {"id": self._worker[0], "count": self._worker[1], "step": self._step}
+        at = self._at
+        state = self.state_at(at.epoch, at.step)
+        if at.worker is not None:
+            state["worker"] = {"id": at.worker[0], "count": at.worker[1], "step": at.step}
         return state
 
     def state_at(self, epoch: int, step: int) -> dict[str, Any]:
         """The state of a run that goes on at a step of an epoch: behind a batch, at ``batch["step"] + 1``."""
         steps = self.size(epoch)[0]
         place = min(_types.integer("step", step, least=0), steps)
-        text = taken_text(library.drs_loader_state, self._handle.get(), epoch, place)
-        return json.loads(text or "{}")
+        with self._handle as handle:
+            return json.loads(taken_text(library.drs_loader_state, handle, epoch, place) or "{}")
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on where a state was taken; the next ``for`` begins there.
@@ -217,54 +242,57 @@ class Loader:
         try:
             state = dict(state)
             worker = state.pop("worker", None)
-            own = (
-                None
-                if worker is None
-                else tuple(_types.integer(key, worker[key], 0) for key in ("id", "count", "step"))
+            numbers = (
+                None if worker is None else [_types.integer(key, worker[key], 0) for key in ("id", "count", "step")]
             )
-        except (TypeError, ValueError, KeyError) as error:
-            raise ArgumentError(f"no state of a loader: {error!r}") from None
+            text = json.dumps(state).encode()
+        except (TypeError, ValueError, KeyError, RecursionError) as error:
+            raise ArgumentError(f"no state of a loader: {error!r:.200}") from None
         epoch, step = c_int64(), c_int64()
-        try:
-            text = json.dumps(state)
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"no state of a loader: {error}") from None
-        call(library.drs_loader_resume, self._handle.get(), text.encode(), byref(epoch), byref(step))
-        if own is None:
-            self._epoch, self._step, self._worker = epoch.value, step.value, None
+        with self._handle as handle:
+            call(library.drs_loader_resume, handle, text, byref(epoch), byref(step))
+        if numbers is None:
+            self._start = Position(epoch.value, step.value)
         else:
-            self._epoch, self._step, self._worker = state["epoch"], own[2], (own[0], own[1])
+            self._start = Position(epoch.value, numbers[2], (numbers[0], numbers[1]))
+        self._at = self._start
 
     # What it did
 
     def counts(self) -> dict[str, int]:
         """What was done since the loader was made: batches, bytes, what was waited for (drshard.h names all)."""
         counts = LoaderCounts()
-        library.drs_loader_count(self._handle.get(), byref(counts))
+        with self._handle as handle:
+            library.drs_loader_count(handle, byref(counts))
         return {each[0]: getattr(counts, each[0]) for each in counts._fields_}
 
     def quarantine(self, number: int = 0) -> str | None:
         """The quarantine list of a data set, with the rows that were found damaged since; None if there are none."""
-        return taken_text(library.drs_loader_quarantine, self._handle.get(), _types.integer("number", number, least=0))
+        with self._handle as handle:
+            return taken_text(library.drs_loader_quarantine, handle, _types.integer("number", number, least=0))
 
     def explain(self, epoch: int, step: int) -> list[dict[str, Any]]:
-        """Which shard, row, view and captions each sample of a step is. Reads no embeddings."""
+        """Which shard, row, view and captions each sample of a step is, as ``drshard explain --json`` calls them. Reads no
+        embeddings."""
         place = _types.integer("epoch", epoch), _types.integer("step", step)
-        return json.loads(taken_text(library.drs_loader_explain, self._handle.get(), *place) or "[]")
+        with self._handle as handle:
+            return json.loads(taken_text(library.drs_loader_explain, handle, *place) or "[]")
 
 
 class Batches:
-    """The batches of an epoch, in order. It belongs to one thread; `close` ends it from any."""
+    """The batches of an epoch, in order. It belongs to one thread; any may close it, and a signal's handler too."""
 
     def __init__(self, loader: Loader, epoch: int, start: int, stride: int) -> None:
         pointer = c_void_p()
-        call(library.drs_epoch_start, loader._handle.get(), epoch, start, stride, byref(pointer))
+        with loader._handle as handle:
+            call(library.drs_epoch_start, handle, epoch, start, stride, byref(pointer))
         self._handle = Handle(pointer.value, library.drs_epoch_free, "epoch")
         self._make = loader._maker.make
         self._info = BatchInfo()
         self._error = c_void_p()
         self._place = byref(self._info), byref(self._error)
-        self._lock = threading.Lock()
+        # Who takes it out has the turn to ask for a batch.
+        self._turn: list[None] = [None]
 
     def __iter__(self) -> Batches:
         return self
@@ -274,37 +302,51 @@ class Batches:
 
         Raises:
             Error: of the kind of what is wrong with a file. Asked again, it raises again.
+            ClosedError: if the epoch is closed, now or meanwhile.
+            ArgumentError: if another thread asks at the same time.
         """
-        if not self._lock.acquire(False):
-            raise ArgumentError("two threads ask for batches of one epoch at once")
-        try:
-            pointer = self._handle.pointer
-            if pointer is None:
-                raise ClosedError("the epoch is closed")
-            while True:
-                code = library.drs_epoch_next(pointer, _PATIENCE, *self._place)
-                if code == 0:
-                    return self._make(self._info)
-                if code != NOT_YET:
-                    break
-            if code == END:
-                raise StopIteration
+        with self._handle as handle:
+            try:
+                self._turn.pop()
+            except IndexError:
+                raise ArgumentError("two threads ask for batches of one epoch at once") from None
+            try:
+                return self._next(handle)
+            finally:
+                self._turn.append(None)
+
+    def _next(self, handle: int | None) -> dict[str, Any]:
+        # An interrupt may have come between the library's answer and its use.
+        self._drop()
+        while True:
+            code = library.drs_epoch_next(handle, _PATIENCE, *self._place)
+            if code == 0:
+                return self._make(self._info)
+            if code != NOT_YET:
+                break
+        if code != END:
             error = error_of(self._error)
             self._error.value = None
             raise error
-        finally:
-            self._lock.release()
+        if self._handle.is_closed:
+            raise ClosedError("the epoch is closed")
+        raise StopIteration
+
+    def _drop(self) -> None:
+        """Frees a batch that nobody got."""
+        batch, self._info.batch = self._info.batch, None
+        if batch is not None:
+            library.drs_batch_free(batch)
 
     def cancel(self) -> None:
-        """Ends the epoch, from any thread: who waits for a batch gets no more."""
-        if self._handle.pointer is not None:
-            library.drs_epoch_cancel(self._handle.pointer)
+        """Ends the epoch: who waits for a batch gets no more. Does nothing to one that is closed."""
+        with suppress(ClosedError), self._handle as handle:
+            library.drs_epoch_cancel(handle)
 
     def close(self) -> None:
         """Ends the epoch and its threads. Batches that were delivered stay."""
         self.cancel()
-        with self._lock:
-            self._handle.close()
+        self._handle.close()
 
 
 def _worker() -> tuple[int, int]:
@@ -314,14 +356,24 @@ def _worker() -> tuple[int, int]:
     return (information.id, information.num_workers) if information is not None else (0, 1)
 
 
-def _arrays(handle: int) -> list[tuple[str, int, int, int]]:
+def _arrays(handle: int | None) -> list[tuple[str, int, int, int]]:
     """Name, number of the element type, width and offset of every array."""
     table, count = POINTER(Array)(), c_size_t()
     library.drs_loader_arrays(handle, byref(table), byref(count))
     return [(table[i].name.decode(), table[i].element, table[i].width, table[i].offset) for i in range(count.value)]
 
 
-def _value_names(handle: int) -> list[str]:
+def _value_names(handle: int | None) -> list[str]:
     table, count = POINTER(c_char_p)(), c_size_t()
     library.drs_loader_value_names(handle, byref(table), byref(count))
     return [table[i].decode() for i in range(count.value)]
+
+
+def signature(*own: inspect.Parameter) -> inspect.Signature:
+    """What a loader takes, with the defaults of the options: for those who read it, and for editors."""
+    kinds = inspect.Parameter
+    options = [kinds(each.name, kinds.KEYWORD_ONLY, default=each.default) for each in fields(_options.LoaderChoices)]
+    return inspect.Signature([kinds("data", kinds.POSITIONAL_OR_KEYWORD), *own, *options])
+
+
+Loader.__signature__ = signature()  # type: ignore[attr-defined]

@@ -7,11 +7,13 @@ The loop takes a batch apart as ``image, text, image_emb, text_emb, syn_text, sy
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
+from . import _types
 from .errors import ArgumentError
 from .torch import PairedLoader, world
 from .views import ViewMaker
@@ -27,22 +29,36 @@ class TupleLoader:
 
     Args:
         data: as for `drshard.Loader`.
-        size, mean, std: of the student's images, or ``view_maker``.
         batch_size: rows of each rank.
+        view_maker: what makes the student's images, such as a `ViewMaker` of their size, mean and std.
         workers: processes that decode images; 0: threads of this one.
-        options: of `PairedLoader`; rank and world size are those of the job.
+        image_threads: that decode images where there are no workers.
+        options: of `PairedLoader`; rank and world size, both or none, are those of the job if they are not given.
+
+    Raises:
+        ArgumentError: for options that cannot be, among them those that make the tuples other ones ("content",
+            "embedding_dtype", "image_transform"), and for data without tokens.
+        Error: as `drshard.Loader` does.
     """
 
     def __init__(
-        self, data, batch_size: int, *, view_maker: ViewMaker, workers: int = 0, threads: int = 2, **options: Any
+        self, data, batch_size: int, *, view_maker: ViewMaker, workers: int = 0, image_threads: int = 2, **options: Any
     ) -> None:
-        if "rank" not in options and "world_size" not in options:
+        fixed = sorted({"content", "embedding_dtype", "image_transform"} & options.keys())
+        if fixed:
+            raise ArgumentError(f"{', '.join(fixed)} cannot be chosen: the tuples need what they are; see PairedLoader")
+        if ("rank" in options) != ("world_size" in options):
+            raise ArgumentError("rank and world_size: both or none of them")
+        if "rank" not in options:
             options["rank"], options["world_size"] = world()
+        workers = _types.integer("workers", workers, 0, 1 << 31)
+        image_threads = _types.integer("image_threads", image_threads, 0, 1 << 31)
+        ranks = _types.integer("world_size", options["world_size"], 1, 1 << 31)
         self.loader = PairedLoader(
             data,
-            batch_size=batch_size * options["world_size"],
+            batch_size=_types.integer("batch_size", batch_size, 1, 1 << 31) * ranks,
             image_transform=view_maker,
-            image_threads=0 if workers else threads,
+            image_threads=0 if workers else image_threads,
             embedding_dtype="f32",
             content=("embeddings", "augmentations", "tokens", "images"),
             **options,
@@ -83,7 +99,9 @@ class PairedData:
         self.dataloader.set_epoch(epoch)
 
 
-def paired_data(data, args: Any, preprocess: Any, epoch: int = 0, **options: Any) -> PairedData:
+def paired_data(
+    data, args: Any, preprocess: Any, epoch: int = 0, *, image_folder: str | os.PathLike | None = None, **options: Any
+) -> PairedData:
     """Data for open_clip's training loop, from shards.
 
     Args:
@@ -92,7 +110,11 @@ def paired_data(data, args: Any, preprocess: Any, epoch: int = 0, **options: Any
         preprocess: the transform of the student's images, of which size, mean and std are taken: the view itself is the
             stored one.
         epoch: where to begin.
-        options: of `drshard.torch.PairedLoader`.
+        image_folder: as for `ViewMaker`.
+        options: of `TupleLoader`, and of `drshard.torch.PairedLoader`.
+
+    Raises:
+        ArgumentError: as `TupleLoader` does, and for a transform that tells no size, mean and std.
     """
     options.setdefault("seed", int(getattr(args, "seed", 0)))
     options.setdefault("rank", int(getattr(args, "rank", 0)))
@@ -100,7 +122,7 @@ def paired_data(data, args: Any, preprocess: Any, epoch: int = 0, **options: Any
     loader = TupleLoader(
         data,
         int(args.batch_size),
-        view_maker=ViewMaker.of(preprocess),
+        view_maker=ViewMaker.of(preprocess, image_folder=image_folder),
         workers=int(getattr(args, "workers", 0)),
         **options,
     )

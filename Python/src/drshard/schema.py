@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from . import _types
 from .errors import ArgumentError
 
 KINDS = ("other", "views", "real captions", "synthetic captions")
@@ -67,7 +68,8 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.dims is not None:
-            object.__setattr__(self, "dims", tuple(int(dim) for dim in self.dims))
+            dims = _listed(f"the dims of column {self.name!r}", self.dims)
+            object.__setattr__(self, "dims", tuple(_types.integer("a dim", dim) for dim in dims))
         elif self.type == "tensor":
             object.__setattr__(self, "dims", ())
 
@@ -98,7 +100,7 @@ class Teacher:
     weights_sha256: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "slices", tuple(self.slices))
+        object.__setattr__(self, "slices", _listed("slices", self.slices))
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class Operation:
     magnitudes: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "magnitudes", tuple(self.magnitudes))
+        object.__setattr__(self, "magnitudes", _listed("magnitudes", self.magnitudes))
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class Schema:
     def __post_init__(self) -> None:
         for part in fields(self):
             if part.name != "side":
-                object.__setattr__(self, part.name, tuple(getattr(self, part.name)))
+                object.__setattr__(self, part.name, _listed(part.name, getattr(self, part.name)))
 
     def column(self, name: str) -> Column:
         """The column of this name.
@@ -197,37 +199,64 @@ class Schema:
         return 1 if column.axis is None else self.axis(column.axis).count
 
     def to_json(self) -> str:
-        """As ``drshard inspect --json`` prints it."""
+        """As ``drshard inspect --json`` prints it.
+
+        Raises:
+            ArgumentError: for members of other types than they are declared with, and values that JSON does not have.
+                What else a schema must be, the library says when a shard is written.
+        """
         parts = {
-            "axes": [_members(axis, exchangeable=_answer(axis.exchangeable)) for axis in self.axes],
-            "columns": [
-                _members(column, dims=list(column.dims or ()) if column.type == "tensor" else None)
-                for column in self.columns
-            ],
+            "axes": [_members(Axis, axis, exchangeable=_answer) for axis in self.axes],
+            "columns": [_members(Column, column, dims=_dims_of(column)) for column in self.columns],
             "teachers": [
-                _members(
-                    teacher, normalised=_answer(teacher.normalised), slices=[_members(part) for part in teacher.slices]
-                )
+                _members(Teacher, teacher, normalised=_answer, slices=lambda each: [_members(Slice, s) for s in each])
                 for teacher in self.teachers
             ],
-            "captioners": [_members(captioner) for captioner in self.captioners],
-            "tokenizers": [_members(tokenizer) for tokenizer in self.tokenizers],
-            "operations": [_members(operation, magnitudes=list(operation.magnitudes)) for operation in self.operations],
-            "sources": [_members(source) for source in self.sources],
-            "provenance": [{"key": key, "value": value} for key, value in self.provenance],
+            "captioners": [_members(Captioner, captioner) for captioner in self.captioners],
+            "tokenizers": [_members(Tokenizer, tokenizer) for tokenizer in self.tokenizers],
+            "operations": [_members(Operation, operation) for operation in self.operations],
+            "sources": [_members(Source, source) for source in self.sources],
+            "provenance": [_pair(each) for each in self.provenance],
         }
         if self.side is not None:
             parts["side"] = self.side
         try:
-            return json.dumps(parts, allow_nan=False)
+            text = json.dumps(parts, allow_nan=False, ensure_ascii=False)
+            text.encode("utf-8")
+            # Keys that are numbers would become texts, tuples lists.
+            if self.side is not None and json.loads(text)["side"] != self.side:
+                raise ArgumentError("side has keys or values that JSON does not have")
+        except RecursionError:
+            raise ArgumentError("side is nested too deeply for JSON") from None
+        except UnicodeEncodeError as error:
+            raise ArgumentError(f"the schema has a text that is not Unicode: {error}") from None
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"the schema has a value that JSON does not: {error}") from None
+        return text
 
     @staticmethod
     def from_json(text: str | dict[str, Any]) -> Schema:
-        """What `to_json` made."""
-        parts = json.loads(text) if isinstance(text, str) else text
+        """What `to_json` made, or the dict that this JSON is.
 
+        Raises:
+            ArgumentError: for what is no JSON of a schema.
+        """
+        try:
+            parts = json.loads(text) if isinstance(text, str) else text
+        except (ValueError, RecursionError) as error:
+            raise ArgumentError(f"the schema is no JSON: {error}") from None
+        if not isinstance(parts, dict):
+            raise ArgumentError(f"the schema is {text!r:.80}, not JSON of an object")
+        try:
+            made = Schema._of(parts)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ArgumentError(f"the JSON is no schema: {error!r}") from None
+        # Members of wrong types, too.
+        made.to_json()
+        return made
+
+    @staticmethod
+    def _of(parts: dict[str, Any]) -> Schema:
         def objects(kind, key: str, **changed):
             return tuple(
                 _object(kind, part, **{name: change(part) for name, change in changed.items()})
@@ -252,12 +281,34 @@ class Schema:
         )
 
 
+_ANSWERS = {"unknown": None, "yes": True, "no": False}
+
+
 def _answer(value: bool | None) -> str:
     return "unknown" if value is None else "yes" if value else "no"
 
 
 def _truth(word: str) -> bool | None:
-    return {"yes": True, "no": False}.get(word)
+    if not isinstance(word, str) or word not in _ANSWERS:
+        raise ArgumentError(f"{word!r:.80} where {', '.join(_ANSWERS)} are possible")
+    return _ANSWERS[word]
+
+
+def _listed(name: str, value: Any) -> tuple:
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise ArgumentError(f"{name}: {value!r:.80} is no list")
+    return tuple(value)
+
+
+def _pair(each: Any) -> dict[str, str]:
+    if not isinstance(each, (tuple, list)) or len(each) != 2 or not all(isinstance(text, str) for text in each):
+        raise ArgumentError(f"provenance is pairs of a key and a value, both str, not {each!r:.80}")
+    return {"key": each[0], "value": each[1]}
+
+
+def _dims_of(column: Column):
+    """Only tensors have dims."""
+    return lambda dims: list(dims or ()) if column.type == "tensor" else None
 
 
 # Names in JSON are spelled otherwise: definingColumn, weightsSHA256.
@@ -266,10 +317,36 @@ def _key(name: str) -> str:
     return first + "".join("SHA256" if part == "sha256" else part.capitalize() for part in rest)
 
 
-def _members(part, **changed) -> dict[str, Any]:
-    members = {_key(each.name): getattr(part, each.name) for each in fields(part)}
-    members.update(changed)
+def _members(kind: type, part: Any, **changed) -> dict[str, Any]:
+    """The members of a part of a schema for JSON; ``changed`` says how some of them look there."""
+    if not isinstance(part, kind):
+        raise ArgumentError(f"{part!r:.80} where the schema has a drshard.{kind.__name__}")
+    members = {}
+    for each in fields(kind):
+        place = f"{each.name} of {kind.__name__} {getattr(part, 'name', '')!r:.80}"
+        value = _checked(place, str(each.type), getattr(part, each.name))
+        members[_key(each.name)] = changed[each.name](value) if each.name in changed else value
     return {key: value for key, value in members.items() if value is not None}
+
+
+def _checked(place: str, kind: str, value: Any) -> Any:
+    """A member's value, if it is of the type that it is declared with, in Python's own types."""
+    if kind.endswith(" | None"):
+        return None if value is None else _checked(place, kind.removesuffix(" | None"), value)
+    if kind.startswith("tuple["):
+        inner = kind.removeprefix("tuple[").removesuffix(", ...]")
+        return [_checked(place, inner, each) for each in _listed(place, value)]
+    if kind == "int" and not isinstance(value, bool):
+        return _types.integer(place, value)
+    if kind == "float" and hasattr(value, "__float__") and not isinstance(value, bool):
+        return float(value)
+    if kind == "bool" and type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    if kind == "str" and isinstance(value, str):
+        return value
+    if kind == "Slice":
+        return value
+    raise ArgumentError(f"{place} is {value!r:.80}, not of type {kind}")
 
 
 def _object(kind, part: dict[str, Any], **changed):

@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from ctypes import byref, c_char_p, c_size_t, c_uint16, c_void_p
 from typing import Any
 
 import numpy as np
 
-from ._native import Handle, call, library
+from . import _types
+from ._native import Handle, call, encoded_path, library
 from .dataset import DataSet
-from .errors import ArgumentError, FileError
+from .errors import ArgumentError, CorruptError, FileError
 
 __all__ = ["NativeTokenizer", "Tokenizer", "doubt", "rewrite_tokens"]
+
+# So many merges of the file are CLIP's; it holds more.
+_MERGES = 48_894
+# CLIP's vocabulary has 3 MB: what is far longer is another file, and may fill the memory.
+_VOCABULARY_BYTES = 64 << 20
 
 
 def doubt(text: str) -> str | None:
     """Why the library's ids of a text may differ from open_clip's; None if they do not.
 
     Raises:
-        ArgumentError: for a text that is not Unicode.
+        ArgumentError: for what is no text, or one that is not Unicode.
     """
     encoded = _encoded(text)
     reason = c_char_p()
@@ -34,6 +41,8 @@ def doubt(text: str) -> str | None:
 
 
 def _encoded(text: str) -> bytes:
+    if not isinstance(text, str):
+        raise ArgumentError(f"a text is {text!r:.80}, not a str")
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -48,31 +57,49 @@ class NativeTokenizer:
 
     Raises:
         FileError: if it cannot be read.
-        CorruptError: if it is no vocabulary.
+        CorruptError: if it is no vocabulary, or one with fewer merges than CLIP's, whose ids would be others.
     """
 
     def __init__(self, vocabulary: str | os.PathLike | None = None) -> None:
         path = _vocabulary() if vocabulary is None else vocabulary
-        try:
-            with gzip.open(path, "rb") as file:
-                text = file.read()
-        except (OSError, EOFError) as error:
-            raise FileError(f"{os.fspath(path)}: cannot read the vocabulary: {error}", path=os.fspath(path)) from error
+        text = _unpacked(path)
         pointer = c_void_p()
         call(library.drs_tokenizer_create, text, len(text), byref(pointer))
         self._handle = Handle(pointer.value, library.drs_tokenizer_free, "tokenizer")
+        # Behind a line that says what it is there is a merge a line.
+        merges = text.rstrip(b"\n").count(b"\n")
+        if merges < _MERGES:
+            name = os.fsdecode(path)
+            raise CorruptError(f"{name}: a vocabulary of {merges} merges, where CLIP's has {_MERGES}", path=name)
 
     def encode(self, text: str) -> np.ndarray:
-        """The ids of a text: uint16, without start and end, not cut."""
+        """The ids of a text: uint16, without start and end, not cut. Raises ArgumentError as `doubt` does."""
         encoded = _encoded(text)
         # An id stands for at least one byte, or for one that cleaning has made of it.
         ids = (c_uint16 * (2 * len(encoded) + 16))()
         count = c_size_t()
-        call(library.drs_tokenizer_encode, self._handle.get(), encoded, len(encoded), ids, len(ids), byref(count))
-        if count.value > len(ids):
-            ids = (c_uint16 * count.value)()
-            call(library.drs_tokenizer_encode, self._handle.get(), encoded, len(encoded), ids, len(ids), byref(count))
+        with self._handle as pointer:
+            call(library.drs_tokenizer_encode, pointer, encoded, len(encoded), ids, len(ids), byref(count))
+            if count.value > len(ids):
+                ids = (c_uint16 * count.value)()
+                call(library.drs_tokenizer_encode, pointer, encoded, len(encoded), ids, len(ids), byref(count))
         return np.frombuffer(ids, np.uint16, count.value).copy()
+
+
+def _unpacked(path: str | os.PathLike) -> bytes:
+    """The text of a vocabulary."""
+    encoded_path(path)
+    name = os.fsdecode(path)
+    try:
+        with gzip.open(path, "rb") as file:
+            text = file.read(_VOCABULARY_BYTES + 1)
+    except zlib.error as error:
+        raise CorruptError(f"{name}: cannot unpack the vocabulary: {error}", path=name) from error
+    except (OSError, EOFError) as error:
+        raise FileError(f"{name}: cannot read the vocabulary: {error}", path=name) from error
+    if len(text) > _VOCABULARY_BYTES:
+        raise CorruptError(f"{name}: no vocabulary: more than {_VOCABULARY_BYTES} bytes", path=name)
+    return text
 
 
 def _vocabulary() -> str:
@@ -100,7 +127,7 @@ class Tokenizer:
         self._open_clip = open_clip
 
     def encode(self, text: str) -> np.ndarray:
-        """The ids of a text: uint16, without start and end, not cut."""
+        """The ids of a text: uint16, without start and end, not cut. Raises ArgumentError as `doubt` does."""
         if doubt(text) is None:
             return self._native.encode(text)
         return _checked(self._other()(text))
@@ -120,10 +147,11 @@ def _open_clip_encode() -> Callable[[str], Sequence[int]]:
 
 
 def _checked(ids: Any) -> np.ndarray:
-    array = np.asarray(list(ids), np.int64)
-    if array.size and (array.min() < 0 or array.max() > 0xFFFF):
-        raise ArgumentError("ids that do not fit 16 bits")
-    return array.astype(np.uint16)
+    try:
+        ids = list(ids)
+    except TypeError:
+        raise ArgumentError(f"the ids of a text are {ids!r:.80}, not a list") from None
+    return np.array([_types.integer("an id", each, 0, 1 << 16) for each in ids], np.uint16)
 
 
 def rewrite_tokens(
@@ -133,7 +161,7 @@ def rewrite_tokens(
     open_clip: Callable[[str], Sequence[int]] | None = None,
     columns: Iterable[tuple[str, str]] | None = None,
 ) -> dict[str, int]:
-    """Copies shards, with open_clip's ids of the texts that are in doubt.
+    """Copies shards, with open_clip's ids of the texts that are in doubt. Row groups and notes stay as they are.
 
     Args:
         source: a shard, or a folder of shards.
@@ -145,10 +173,13 @@ def rewrite_tokens(
         How many texts there were ("texts"), were in doubt ("doubtful"), and got other ids ("changed").
 
     Raises:
-        ArgumentError: if there are no tokens, or they belong to no text.
+        ArgumentError: for columns that are not there or do not fit each other, and tokens that belong to no text; then
+            nothing is written.
+        FileError: if the target is no folder and cannot become one.
         Error: of the kind of what is wrong with a file. Shards that are complete stay; others leave a ``.part``.
     """
     from ._rewrite import TokenRewriter
 
     data_set = source if isinstance(source, DataSet) else DataSet(source)
-    return TokenRewriter(data_set, open_clip or _open_clip_encode(), columns).write(os.fspath(target))
+    encoded_path(target)
+    return TokenRewriter(data_set, open_clip or _open_clip_encode(), columns).write(os.fsdecode(target))

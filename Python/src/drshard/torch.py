@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from . import _types
 from ._batch import BatchMaker
 from ._native import BatchInfo
 from .errors import ArgumentError
-from .loader import Loader
+from .loader import Loader, signature
 
 __all__ = ["PairedLoader", "TorchBatchMaker", "world"]
 
@@ -114,6 +115,8 @@ class PairedLoader(Loader, IterableDataset):
         if "rank" not in options and "world_size" not in options:
             options["rank"], options["world_size"] = world()
         options.setdefault("token_dtype", "i64")
+        if _types.integer("image_threads", image_threads) < 0:
+            raise ArgumentError(f"image_threads is {image_threads}")
         self._device = None if device is None else torch.device(device)
         self._pins = pin_memory
         self._transform = image_transform
@@ -166,3 +169,8 @@ class PairedLoader(Loader, IterableDataset):
         views = list(each(self._transform, images, augmentations))
         batch["image"] = torch.stack(views) if views else torch.empty(0)
         return batch
+
+
+PairedLoader.__signature__ = signature(  # type: ignore[attr-defined]
+    *(each for each in inspect.signature(PairedLoader.__init__).parameters.values() if each.kind == each.KEYWORD_ONLY)
+)

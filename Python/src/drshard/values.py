@@ -13,6 +13,8 @@ from .augment import Augmentation
 from .errors import ArgumentError, CorruptError
 from .schema import Column
 
+_BYTES = (bytes, bytearray, memoryview)
+
 
 @dataclass(frozen=True)
 class Locator:
@@ -36,11 +38,13 @@ class Locator:
         Raises:
             ArgumentError: for numbers or a hash that do not fit.
         """
+        if self.sha256 is not None and (not isinstance(self.sha256, _BYTES) or len(self.sha256) != 32):
+            raise ArgumentError(f"a locator's SHA-256 is 32 bytes, not {self.sha256!r:.80}")
+        if not isinstance(self.container, str):
+            raise ArgumentError(f"a locator's container is a str, not {self.container!r:.80}")
         try:
             head = struct.pack("<QQ", self.position, self.byte_count)
             if self.sha256 is not None:
-                if len(self.sha256) != 32:
-                    raise ArgumentError(f"a SHA-256 of {len(self.sha256)} bytes")
                 mark = b"\1" + bytes(self.sha256)
             elif self.crc32c is not None:
                 mark = b"\2" + struct.pack("<I", self.crc32c)
@@ -48,7 +52,10 @@ class Locator:
                 mark = b"\0"
         except struct.error as error:
             raise ArgumentError(f"a locator with a number that does not fit: {error}") from None
-        return head + mark + self.container.encode("utf-8")
+        try:
+            return head + mark + self.container.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ArgumentError(f"a locator's container is not Unicode: {self.container!r:.80}") from None
 
     @staticmethod
     def from_bytes(record: bytes) -> Locator:
@@ -97,7 +104,7 @@ def encoded(column: Column, value: Any) -> bytes:
             return value.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ArgumentError(f"column {column.name!r}: a text that is not Unicode: {error}") from None
-    if column.type in ("binary", "utf8") and isinstance(value, (bytes, bytearray, memoryview)):
+    if column.type in ("binary", "utf8") and isinstance(value, _BYTES):
         return bytes(value)
     if column.type == "operations":
         if isinstance(value, Augmentation):
@@ -111,16 +118,55 @@ def encoded(column: Column, value: Any) -> bytes:
     raise ArgumentError(f"column {column.name!r} of {column.type} has no value {value!r:.80}")
 
 
+def array(name: str, value: Any) -> np.ndarray:
+    """An array of whatever has one, in this machine's byte order; ``name`` says in errors what it is.
+
+    Raises:
+        ArgumentError: for what is no array, or one with masked elements, whose numbers mean nothing.
+    """
+    try:
+        made = _types.as_numpy(value)
+    except ArgumentError as error:
+        raise ArgumentError(f"{name}: {error}") from None
+    except Exception as error:
+        # torch has an exception of another kind for every tensor that has no numbers here: sparse, meta, quantised.
+        raise ArgumentError(f"{name}: no array: {error}") from error
+    if np.ma.is_masked(made):
+        raise ArgumentError(
+            f"{name}: an array with masked elements; fill them, and say by `states` which cells are none"
+        )
+    made = np.asarray(made)
+    return made if made.dtype.isnative else made.astype(made.dtype.newbyteorder("="))
+
+
+def fits(integers: np.ndarray, kind: np.dtype) -> bool:
+    """Whether integers stay what they are in another type."""
+    if integers.size == 0:
+        return True
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        # As Python's: NumPy compares int64 and uint64 as floats in some versions.
+        return limits.min <= int(integers.min()) and int(integers.max()) <= limits.max
+    with np.errstate(over="ignore"):
+        converted = integers.astype(kind)
+    # Python compares whole numbers and floats exactly.
+    return integers.tolist() == converted.astype(np.float64).tolist()
+
+
 def _numbers(column: Column, value: Any) -> bytes:
-    kind = _types.dtype(column.element or "u8")
-    array = _types.as_numpy(value)
-    if array.size == 0:
+    """The bytes of a ragged column's value: [n] numbers."""
+    element = column.element or "u8"
+    kind = _types.dtype(element)
+    made = array(f"column {column.name!r}", value)
+    if made.ndim != 1:
+        raise ArgumentError(f"column {column.name!r}: values have one dimension, not {made.ndim}")
+    if made.size == 0:
         return b""
-    if array.ndim != 1:
-        raise ArgumentError(f"column {column.name!r}: values have one dimension, not {array.ndim}")
-    if array.dtype != kind:
-        converted = array.astype(kind)
-        if array.dtype.kind not in "iu" or not np.array_equal(converted, array):
-            raise ArgumentError(f"column {column.name!r}: {array.dtype} numbers that do not fit {column.element}")
-        array = converted
-    return array.tobytes()
+    # Bits of bfloat16 are taken as they are, whether ml_dtypes is there or not.
+    if made.dtype == kind or (element == "bf16" and made.dtype == np.uint16):
+        return made.tobytes()
+    if element == "bf16" or made.dtype.kind not in "iu":
+        raise ArgumentError(f"column {column.name!r}: {made.dtype} numbers that do not fit {element}")
+    if not fits(made, kind):
+        raise ArgumentError(f"column {column.name!r}: {made.dtype} numbers that do not fit {element}")
+    return made.astype(kind).tobytes()

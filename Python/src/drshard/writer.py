@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from ctypes import byref, c_void_p
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from . import _types, values
 from ._native import Cells, ColumnStorage, Handle, WriterOptions, call, encoded_path, library
-from .dataset import ABSENT, PRESENT
+from .augment import Augmentation
+from .dataset import ABSENT, LOST, PRESENT
 from .errors import ArgumentError
 from .schema import Column, Schema
 
@@ -56,13 +58,17 @@ class ShardWriter:
         page_bytes: int | None = None,
         packs_behind: bool = False,
     ) -> None:
+        encoded = encoded_path(path)
+        if not isinstance(schema, Schema):
+            raise ArgumentError(f"the schema is {schema!r:.80}, not a drshard.Schema")
         self.path = os.fspath(path)
         self.schema = schema
+        self._is_finished = False
         options = WriterOptions()
         library.drs_writer_options_init(byref(options), ctypes.sizeof(options))
         options.shard_tag = _types.integer("shard_tag", shard_tag, 0, 1 << 64)
-        options.rows_per_group = _types.integer("rows_per_group", rows_per_group or 0)
-        options.packs_behind = int(packs_behind)
+        options.rows_per_group = _types.integer("rows_per_group", 0 if rows_per_group is None else rows_per_group)
+        options.packs_behind = int(bool(packs_behind))
         for name, value in (
             ("group_byte_budget", group_bytes),
             ("image_byte_budget", image_bytes),
@@ -72,10 +78,14 @@ class ShardWriter:
             if value is not None:
                 limit = 1 << 31 if name == "compression_level" else 1 << 63
                 setattr(options, name, _types.integer(name, value, -limit, limit))
-        chosen = [(name.encode(), kind.encode()) for name, kind in (storage or {}).items()]
+        if storage is not None and not isinstance(storage, Mapping):
+            raise ArgumentError(f"storage is {storage!r:.80}, not a dict of columns and how they are stored")
+        chosen = [
+            (_types.text("a column to store", name), _types.text(f"the storage of column {name!r}", kind))
+            for name, kind in (storage or {}).items()
+        ]
         options.storage = (ColumnStorage * len(chosen))(*(ColumnStorage(*pair) for pair in chosen))
         options.storage_count = len(chosen)
-        encoded = encoded_path(path)
         resumes = resume and os.path.exists(encoded + b".part")
         pointer = c_void_p()
         call(
@@ -90,18 +100,20 @@ class ShardWriter:
     @property
     def row_count(self) -> int:
         """Rows that are finished, those that were there when it resumed among them."""
-        return library.drs_writer_row_count(self._handle.get())
+        with self._handle as pointer:
+            return library.drs_writer_row_count(pointer)
 
     @property
     def rows_per_group(self) -> int:
         """Rows of a row group: a writer that is killed loses the rows of the open one."""
-        return library.drs_writer_rows_per_group(self._handle.get())
+        with self._handle as pointer:
+            return library.drs_writer_rows_per_group(pointer)
 
     def __enter__(self) -> ShardWriter:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None and self._handle.pointer is not None:
+        if kind is None and not self._handle.is_closed and not self._is_finished:
             self.finish()
         self.close()
 
@@ -110,12 +122,9 @@ class ShardWriter:
 
         None, or None in a list, is a cell that is absent. Raises as `write_batch` does; then the row is not written.
         """
-        self.write_batch(
-            {
-                name: [value] if not _is_tensor(self.schema, name) or value is None else _types.as_numpy(value)[None]
-                for name, value in row.items()
-            }
-        )
+        if not isinstance(row, Mapping):
+            raise ArgumentError(f"a row is {row!r:.80}, not a dict of columns")
+        self.write_batch({name: [value] for name, value in row.items()})
 
     def write_batch(self, columns: Mapping[str, Any], states: Mapping[str, Any] | None = None) -> None:
         """Writes N rows.
@@ -123,59 +132,73 @@ class ShardWriter:
         Args:
             columns: of every column an array [N, V, *dims] (without V if it has no axis), or a list of N values (lists of
                 V). Columns of bf16, f16 and f32 take each of them, and round to nearest, ties to even; bf16 also as uint16
-                of its bits. Tensors of torch are taken too. None is a cell that is absent.
-            states: by column uint8 [N, V]: `drshard.ABSENT` or `drshard.LOST` where a cell has no value.
+                of its bits; columns of whole numbers any integers that fit. Tensors of torch are taken too, and bytes
+                for cells of u8. None is a cell that is absent.
+            states: by column integers [N, V] ([N] if it has no axis): `drshard.ABSENT` or `drshard.LOST` where a cell
+                has no value, `drshard.PRESENT` elsewhere.
 
         Raises:
-            ArgumentError: for columns that are missing or unknown, shapes and types that do not fit, an id that the
-                shard has already. Rows before the one that is refused are written.
+            ArgumentError: for columns that are missing or unknown, shapes and types that do not fit, arrays with masked
+                elements: then nothing is written. For values that the format does not allow, and an id that the shard
+                has already: rows before the one that is refused are written.
             FileError: if the file cannot be written; the writer stays failed.
         """
-        handle = self._handle.get()
-        known = {column.name for column in self.schema.columns}
-        for name in columns:
-            if name not in known:
-                raise ArgumentError(f"there is no column {name!r}; there are {', '.join(sorted(known))}")
-        missing = sorted(known - set(columns))
-        if missing:
-            raise ArgumentError(f"columns are missing: {', '.join(missing)}")
-        counts = {len(columns[column.name]) for column in self.schema.columns}
-        if len(counts) != 1:
-            raise ArgumentError(f"columns of different numbers of rows: {', '.join(map(str, sorted(counts)))}")
-        count = counts.pop()
-        prepared = [
-            self._cells(number, column, columns[column.name], (states or {}).get(column.name), count)
-            for number, column in enumerate(self.schema.columns)
-        ]
-        cells = (Cells * len(prepared))(*(each for each, _ in prepared))
-        call(library.drs_writer_append, handle, cells, len(prepared), count)
+        with self._handle as pointer:
+            cells, kept, count = self._batch(columns, {} if states is None else states)
+            call(library.drs_writer_append, pointer, cells, len(cells), count)
+            del kept
 
     def note(self, key: str, value: str) -> None:
-        """Adds a fact about the shard, for people, to its footer."""
-        call(library.drs_writer_note, self._handle.get(), key.encode(), value.encode())
+        """Adds a fact about the shard, for people, to its footer. Raises ArgumentError for what is no text."""
+        pair = _types.text("the key of a note", key), _types.text(f"the note {key!r}", value)
+        with self._handle as pointer:
+            call(library.drs_writer_note, pointer, *pair)
 
     def finish(self) -> None:
         """Writes the rest, and puts the file in its place. Raises FileError if that fails."""
-        call(library.drs_writer_finish, self._handle.get())
+        with self._handle as pointer:
+            call(library.drs_writer_finish, pointer)
+        self._is_finished = True
 
     def discard(self) -> None:
         """Gives the shard up, and removes what was written."""
-        library.drs_writer_discard(self._handle.get())
+        with self._handle as pointer:
+            library.drs_writer_discard(pointer)
         self.close()
 
     def close(self) -> None:
         """Ends writing. What is not finished stays unfinished, and can be resumed."""
         self._handle.close()
 
+    def _batch(self, columns: Mapping[str, Any], states: Mapping[str, Any]) -> tuple[Any, list, int]:
+        """The structs of a batch's columns, what has to live as long as they, and how many rows there are."""
+        for what, given in (("columns are", columns), ("states are", states)):
+            if not isinstance(given, Mapping):
+                raise ArgumentError(f"{what} {given!r:.80}, not a dict by the names of columns")
+            for name in given:
+                self.schema.column(name)
+        missing = sorted(column.name for column in self.schema.columns if column.name not in columns)
+        if missing:
+            raise ArgumentError(f"columns are missing: {', '.join(missing)}")
+        counts = {_row_count(column, columns[column.name]) for column in self.schema.columns}
+        if len(counts) != 1:
+            raise ArgumentError(f"columns of different numbers of rows: {', '.join(map(str, sorted(counts)))}")
+        count = counts.pop()
+        prepared = [
+            self._cells(number, column, columns[column.name], states.get(column.name), count)
+            for number, column in enumerate(self.schema.columns)
+        ]
+        return (Cells * len(prepared))(*(each for each, _ in prepared)), [kept for _, kept in prepared], count
+
     def _cells(self, number: int, column: Column, given: Any, states: Any, count: int) -> tuple[Cells, list]:
         """The struct of a column's cells, and what has to live as long as it."""
         variants = self.schema.variant_count(column)
+        marks = _states(column, states, count, variants)
         if column.type == "tensor":
-            return _tensor_cells(number, column, given, _states(column, states, count, variants), count, variants)
+            return _tensor_cells(number, column, given, marks, count, variants)
         flat = (
             list(given) if column.axis is None else [each for row in given for each in _listed(column, row, variants)]
         )
-        marks = _states(column, states, count, variants)
         encoded = []
         for i, value in enumerate(flat):
             if value is None and (marks is None or marks[i] == PRESENT):
@@ -193,28 +216,50 @@ class ShardWriter:
         ), [data, offsets, marks]
 
 
-def _is_tensor(schema: Schema, name: str) -> bool:
-    return schema.column(name).type == "tensor"
+# Single values; whatever has a length besides them holds several.
+_SINGLE = (str, bytes, bytearray, memoryview, Augmentation, values.Locator)
+
+
+def _row_count(column: Column, given: Any) -> int:
+    """Rows of what was given for a column of a batch."""
+    # A memoryview may be an array with any number of dimensions.
+    is_one = isinstance(given, _SINGLE) and not (isinstance(given, memoryview) and column.type == "tensor")
+    if is_one or isinstance(given, (Mapping, Set)) or not hasattr(given, "__iter__"):
+        raise ArgumentError(f"column {column.name!r}: {given!r:.80} is no array or list of rows")
+    try:
+        return len(given)
+    except TypeError:
+        raise ArgumentError(f"column {column.name!r}: {given!r:.80} has no number of rows") from None
 
 
 def _listed(column: Column, row: Any, variants: int) -> Sequence[Any]:
+    """The values of a row of a column with an axis."""
     if row is None:
         return [None] * variants
-    if isinstance(row, (str, bytes)) or len(row) != variants:
-        if isinstance(row, (str, bytes)) and variants == 1:
+    if isinstance(row, _SINGLE):
+        if variants == 1:
             return [row]
-        found = "a single value" if isinstance(row, (str, bytes)) else f"{len(row)} values"
-        raise ArgumentError(f"column {column.name!r}: {found} where a row has {variants} variants")
+        raise ArgumentError(f"column {column.name!r}: a single value where a row has {variants} variants")
+    count = _row_count(column, row)
+    if count != variants:
+        raise ArgumentError(f"column {column.name!r}: {count} values where a row has {variants} variants")
     return row
 
 
 def _states(column: Column, states: Any, count: int, variants: int) -> np.ndarray | None:
+    """States of a column's cells: uint8 [count * variants], to be written to."""
     if states is None:
         return None
-    marks = np.array(states, np.uint8).reshape(-1)
-    if marks.size != count * variants:
-        raise ArgumentError(f"column {column.name!r}: {marks.size} states for {count * variants} cells")
-    return marks
+    name = f"the states of column {column.name!r}"
+    marks = values.array(name, states)
+    shape = (count,) if column.axis is None else (count, variants)
+    if marks.shape != shape:
+        raise ArgumentError(f"{name} are {list(marks.shape)}, not {list(shape)}")
+    if marks.size == 0:
+        return np.zeros(0, np.uint8)
+    if marks.dtype.kind not in "iu" or marks.min() < PRESENT or marks.max() > LOST:
+        raise ArgumentError(f"{name} are not {PRESENT}, {ABSENT} or {LOST}")
+    return marks.astype(np.uint8).reshape(-1)
 
 
 def _tensor_cells(
@@ -222,15 +267,13 @@ def _tensor_cells(
 ) -> tuple[Cells, list]:
     dims = column.dims or ()
     shape = (count, *dims) if column.axis is None else (count, variants, *dims)
-    if isinstance(given, list) and any(each is None for each in given):
-        given, marks = _filled(column, given, shape, marks, variants)
-    array = _types.as_numpy(given)
-    if array.shape != shape:
-        if column.axis is not None and variants == 1 and array.shape == (count, *dims):
-            array = array.reshape(shape)
-        else:
-            raise ArgumentError(f"column {column.name!r}: an array of {list(array.shape)}, not {list(shape)}")
-    array, element = _fitting(column, np.ascontiguousarray(array))
+    if isinstance(given, (list, tuple)) and not _is_plain(given):
+        array, element, marks = _stacked(column, given, shape, marks, variants)
+    elif count == 0:
+        array, element = np.zeros(shape, _types.dtype(column.element or "u8")), _types.NUMBERS[column.element or "u8"]
+    else:
+        array = values.array(f"column {column.name!r}", given)
+        array, element = _fitting(column, np.ascontiguousarray(_shaped(column, array, shape, variants)))
     row_bytes = array.nbytes // count if count else 0
     return Cells(
         column=number,
@@ -242,33 +285,100 @@ def _tensor_cells(
     ), [array, marks]
 
 
-def _filled(column: Column, given: list, shape: tuple[int, ...], marks: np.ndarray | None, variants: int):
-    """Rows, some of which are None, as an array, and the states of its cells."""
-    present = [_types.as_numpy(each) for each in given if each is not None]
-    kind = present[0].dtype if present else _types.dtype(column.element or "u8")
-    array = np.zeros(shape, kind)
-    marks = np.zeros(shape[0] * variants, np.uint8) if marks is None else marks
-    for i, each in enumerate(given):
-        if each is None:
-            part = marks[i * variants : (i + 1) * variants]
-            part[part == PRESENT] = ABSENT
+def _is_plain(given: Any) -> bool:
+    """Whether lists hold numbers alone, all of which NumPy makes one array of at once."""
+    if isinstance(given, (list, tuple)):
+        return all(map(_is_plain, given))
+    return isinstance(given, (int, float, np.number))
+
+
+def _shaped(column: Column, array: np.ndarray, shape: tuple[int, ...], variants: int) -> np.ndarray:
+    """An array of this shape; where the only variant may be left out, one without it, too."""
+    dims = column.dims or ()
+    if array.shape == shape:
+        return array
+    if column.axis is not None and variants == 1 and array.shape == shape[: len(shape) - len(dims) - 1] + dims:
+        return array.reshape(shape)
+    raise ArgumentError(f"column {column.name!r}: an array of {list(array.shape)}, not {list(shape)}")
+
+
+def _stacked(
+    column: Column, given: Sequence[Any], shape: tuple[int, ...], marks: np.ndarray | None, variants: int
+) -> tuple[np.ndarray, int, np.ndarray | None]:
+    """Rows, each checked by itself, as one array, its element type's number, and the states of its cells."""
+    parts: list[tuple[Any, np.ndarray]] = []
+    absent: list[Any] = []
+    for i, row in enumerate(given):
+        if column.axis is not None and _has_parts(row) and len(row) == variants:
+            for v, cell in enumerate(row):
+                _place(column, (i, v), cell, shape[2:], parts, absent)
         else:
-            array[i] = _types.as_numpy(each).reshape(shape[1:])
-    return array, marks
+            _place(column, i, row, shape[1:], parts, absent)
+    if absent:
+        marks = np.zeros(shape[0] * variants, np.uint8) if marks is None else marks
+        grid = marks.reshape(shape[0], variants)
+        for place in absent:
+            grid[place] = np.where(grid[place] == PRESENT, ABSENT, grid[place])
+    fitted = [_fitting(column, part) for _, part in parts]
+    elements = {element for _, element in fitted} or {_types.NUMBERS[column.element or "u8"]}
+    # Floats of several types meet in f32, which holds each of them.
+    element = elements.pop() if len(elements) == 1 else _types.NUMBERS["f32"]
+    array = np.zeros(shape, _types.dtype(_types.NAMES[element]))
+    for (place, _), (part, own) in zip(parts, fitted):
+        array[place] = part if own == element else _widened(part, own)
+    return array, element, marks
+
+
+def _has_parts(row: Any) -> bool:
+    """Whether a row is a list of cells, which may be of any kind."""
+    return isinstance(row, (list, tuple)) and not _is_plain(row)
+
+
+def _place(column: Column, place: Any, value: Any, shape: tuple[int, ...], parts: list, absent: list) -> None:
+    """Adds a row's array, or a cell's, to the parts, or to those that are absent."""
+    name = f"column {column.name!r}"
+    if value is None:
+        absent.append(place)
+        return
+    if isinstance(value, (bytes, bytearray)) and column.element in ("u8", None):
+        made = np.frombuffer(value, np.uint8)
+        if made.size == math.prod(shape):
+            made = made.reshape(shape)
+    elif _has_parts(value):
+        # Such as arrays in lists of further dimensions: NumPy would drop masks, and knows no tensors.
+        made = np.stack(_alike(name, [values.array(name, each) for each in value]))
+    else:
+        made = values.array(name, value)
+    variants = shape[0] if isinstance(place, int) and column.axis is not None else 0
+    parts.append((place, np.ascontiguousarray(_shaped(column, made, shape, variants)).reshape(shape)))
+
+
+def _alike(name: str, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    if len({(each.shape, each.dtype) for each in arrays}) > 1:
+        raise ArgumentError(f"{name}: a list of arrays of different shapes or types")
+    return arrays
+
+
+def _widened(array: np.ndarray, element: int) -> np.ndarray:
+    """Floats as f32. Of bfloat16 by its bits, for without ml_dtypes they are numbers of uint16."""
+    if element == _types.NUMBERS["bf16"]:
+        return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32)
 
 
 def _fitting(column: Column, array: np.ndarray) -> tuple[np.ndarray, int]:
     """The array as the library takes it for a column, and the number of its element type."""
     wanted = column.element or "u8"
+    kind = _types.dtype(wanted)
     element = _types.element_of(array.dtype)
-    if element == wanted or (wanted == "bf16" and element == "u16"):
+    if wanted == "bf16" and element == "u16":
+        return array.view(kind), _types.NUMBERS[wanted]
+    if element == wanted:
         return array, _types.NUMBERS[wanted]
     if wanted in _types.FLOATS and element in _types.FLOATS:
         return array, _types.NUMBERS[element]
-    kind = _types.dtype(wanted)
-    if array.dtype.kind in "iu" and kind.kind in "iu":
-        converted = array.astype(kind)
-        if np.array_equal(converted, array):
-            return converted, _types.NUMBERS[wanted]
+    if array.dtype.kind in "iu" and wanted[0] in "iu":
+        if values.fits(array, kind):
+            return array.astype(kind), _types.NUMBERS[wanted]
         raise ArgumentError(f"column {column.name!r}: {array.dtype} numbers that do not fit {wanted}")
     raise ArgumentError(f"column {column.name!r} of {wanted} does not take {array.dtype}")
