@@ -81,6 +81,12 @@ def write(path: Path, first: int, count: int, **options) -> None:
         writer.write_batch(rows(first, count))
 
 
+def arrays_of(loader: drshard.Loader) -> list[tuple[str, int, int, int]]:
+    """Name, number of the element type, width and offset of every array of a batch."""
+    with loader._handle as handle:
+        return drshard.loader._arrays(handle)
+
+
 @pytest.fixture(scope="session")
 def shards(tmp_path_factory) -> Path:
     """A folder of three shards. No test may change it."""

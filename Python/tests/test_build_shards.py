@@ -208,6 +208,18 @@ def test_tars_make_the_same_rows_as_a_folder(tars, shards, tmp_path):
             assert ours[name].tobytes() == theirs[name].tobytes(), name
 
 
+def test_urls_are_kept_wherever_they_begin(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number, (kind, data, caption) in enumerate(pictures()[:3]):
+        (images / f"{number}.{kind}").write_bytes(data)
+        (images / f"{number}.txt").write_text(caption)
+    (images / "2.json").write_text(json.dumps({"url": "u2"}))
+    options = ["--teacher", "tiny-clip-32:random", "--views", "1", "--output", str(tmp_path / "out")]
+    assert build_shards.main([str(images), *options]) == 0
+    assert all_of(tmp_path / "out")["url"] == [None, None, "u2"]
+
+
 @pytest.mark.parametrize("part", ["00000000.drs.part", "00000001.drs.part"])
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(folder, shards, tmp_path, part):
     output = tmp_path / "out"

@@ -216,3 +216,69 @@ def test_errors_survive_pickling(tmp_path):
         drshard.open(tmp_path / "none")
     copy = pickle.loads(pickle.dumps(caught.value))
     assert type(copy) is drshard.FileError and str(copy) == str(caught.value) and copy.path == caught.value.path
+
+
+@pytest.mark.parametrize(
+    "variant", [-1, SYNTHETIC, 2**31, 2**40, 2**70, 1.5, "1", None, [0], [0, 0], range(2), {"a": 0}]
+)
+def test_tokens_are_of_one_variant_that_is_there(shards, variant):
+    with pytest.raises(drshard.ArgumentError, match="variant"):
+        drshard.open(shards).tokens("syn_tokens", [0, 1, 2], variant)
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [
+        -1,
+        VIEWS,
+        2**31,
+        2**70,
+        1.5,
+        "abc",
+        "1",
+        b"\0\1",
+        [1.5],
+        ["0"],
+        [VIEWS],
+        {"view": "0"},
+        {"view": 2**40},
+        {"none": 0},
+    ],
+)
+def test_variants_that_cannot_be_are_refused(shards, variants):
+    ds = drshard.open(shards)
+    for use in (ds.take, lambda rows, name, variants: ds.states(name[0], rows, variants)):
+        with pytest.raises(drshard.ArgumentError, match=r"axis|variant"):
+            use([0, 1], ["image_emb"], variants)
+
+
+def test_an_unknown_axis_is_refused_whatever_the_columns(shards):
+    with pytest.raises(drshard.ArgumentError, match="no axis 'vieww'"):
+        drshard.open(shards).take([0], ["size"], {"vieww": 0})
+
+
+def test_a_single_name_is_one_column(shards):
+    ds = drshard.open(shards)
+    assert list(ds.take([0], "size")) == ["size"]
+    for columns in (5, [5], ["none"], "none"):
+        with pytest.raises(drshard.ArgumentError):
+            ds.take([0], columns)
+    pytest.importorskip("pyarrow")
+    assert ds.to_arrow([0], "size").column_names == ["size"]
+
+
+@pytest.mark.parametrize("dtype", ["f64", "u8", "none", 5, ["f32"], np.float32])
+@pytest.mark.parametrize("column", ["size", "image_emb"])
+def test_a_dtype_that_is_none_is_refused_whatever_the_columns(shards, dtype, column):
+    with pytest.raises(drshard.ArgumentError, match="bf16, f16, f32"):
+        drshard.open(shards).take([0], [column], dtype=dtype)
+
+
+def test_rows_that_are_no_numbers_are_refused(shards):
+    ds = drshard.open(shards)
+    masked = np.ma.array([1, 2], mask=[False, True])
+    for numbers in (masked, np.ma.array([0, 1, 2], mask=[1, 0, 0]), [2**63], [2**70], None, "abc", [True], {1}):
+        with pytest.raises(drshard.ArgumentError, match="row"):
+            ds.take(numbers, ["size"])
+    assert ds.take(np.ma.array([1, 2]), ["size"])["size"].shape == (2, 2)
+    assert ds.take(np.array([5], ">i8"), ["size"])["size"].tolist() == ds.take([5], ["size"])["size"].tolist()

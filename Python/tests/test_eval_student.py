@@ -120,6 +120,28 @@ def test_the_program_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture) 
     assert "absent" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("template", ["a {} {", "a {} {name}", "a } {}", "a {0} {}", "{{}}", "none"])
+def test_templates_with_odd_braces_are_named(template: str, tmp_path: Path) -> None:
+    given = eval_student.parser().parse_args(["w", "--model", "tiny", "--template", template])
+    with pytest.raises(ValueError, match="template"):
+        eval_student._templates(given)
+
+
+def test_names_go_into_templates_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "{red}").mkdir()
+    (tmp_path / "{red}" / "1.png").write_bytes(png("red"))
+    given = eval_student.parser().parse_args(["w", "--model", "tiny", "--template", "{} or {}"])
+    asked = []
+
+    class Listening(Colours):
+        def texts(self, texts: list[str]) -> torch.Tensor:
+            asked.extend(texts)
+            return super().texts(texts)
+
+    eval_student.classification(Listening(), tmp_path, None, eval_student._templates(given), 2, 1)
+    assert asked == ["{red} or {red}"]
+
+
 def test_images_without_captions_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(png("red"))
     assert list(pictures(tmp_path)) == []

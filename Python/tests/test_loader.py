@@ -13,7 +13,7 @@ from contextlib import suppress
 import drshard
 import numpy as np
 import pytest
-from conftest import DIMS, ROWS, rows, schema, write
+from conftest import DIMS, ROWS, arrays_of, rows, schema, write
 from drshard._batch import Values
 
 ml_dtypes = pytest.importorskip("ml_dtypes")
@@ -135,7 +135,7 @@ def test_what_is_not_asked_for_is_not_there(shards):
 
 def test_arrays_lie_in_the_loaders_memory_without_a_copy(shards):
     loader = drshard.Loader(shards, batch_size=32, content=ALL)
-    offsets = {name: offset for name, _, _, offset in drshard.loader._arrays(loader._handle.get())}
+    offsets = {name: offset for name, _, _, offset in arrays_of(loader)}
     batches = loader.epoch(0)
     for batch in batches:
         base = batches._info.data

@@ -7,7 +7,7 @@ import io
 
 import drshard
 import pytest
-from conftest import DIMS, ROWS
+from conftest import DIMS, ROWS, arrays_of
 from heavy import need
 
 numpy, torch = need("numpy", "torch")
@@ -42,7 +42,7 @@ def test_tensors_hold_what_arrays_hold(shards):
 
 def test_tensors_lie_in_the_loaders_memory_and_keep_it(shards):
     loader = drshard.torch.PairedLoader(shards, batch_size=32)
-    offsets = {name: offset for name, _, _, offset in drshard.loader._arrays(loader._handle.get())}
+    offsets = {name: offset for name, _, _, offset in arrays_of(loader)}
     batches = loader.epoch(0)
     batch = next(batches)
     for name in ("image_emb", "text_emb", "syn_text_emb", "text", "syn_text", "row"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -144,6 +145,28 @@ def test_checkpoints_go_on_exactly_and_old_ones_go(tmp_path: Path) -> None:
         assert torch.equal(a, b)
     with pytest.raises(checkpoints.ResumeError, match="seed was 0 and is 1"):
         checkpoints.load(checkpoints.newest(tmp_path), other, {"seed": 1})
+
+
+def test_a_run_that_went_back_keeps_what_it_writes(tmp_path: Path) -> None:
+    made = trainer()
+    for step in (3000, 4000):
+        made.steps_done = step
+        checkpoints.save(tmp_path, made, {"at": step}, {}, keep=2)
+    for step, left in ((2000, [2000, 4000]), (2500, [2000, 2500]), (2500, [2000, 2500]), (3000, [2500, 3000])):
+        made.steps_done = step
+        path = checkpoints.save(tmp_path, made, {"at": step}, {}, keep=2)
+        assert path.exists() and checkpoints.newest(tmp_path) == path == checkpoints.path_of(tmp_path, step)
+        assert sorted(tmp_path.glob("*.pt")) == [checkpoints.path_of(tmp_path, each) for each in left]
+
+
+def test_a_clock_that_goes_back_does_not_make_an_older_checkpoint_the_newest(tmp_path: Path) -> None:
+    made = trainer()
+    checkpoints.save(tmp_path, made, {}, {}, keep=1)
+    later = checkpoints.newest(tmp_path).stat().st_mtime + 1e6
+    os.utime(checkpoints.newest(tmp_path), (later, later))
+    made.steps_done = 5
+    path = checkpoints.save(tmp_path, made, {}, {}, keep=1)
+    assert checkpoints.newest(tmp_path) == path and list(tmp_path.glob("*.pt")) == [path]
 
 
 def test_models_have_short_names() -> None:

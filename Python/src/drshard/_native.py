@@ -20,7 +20,7 @@ from ctypes import (
 )
 from pathlib import Path
 
-from .errors import BY_CODE, ClosedError, Error
+from .errors import BY_CODE, ArgumentError, ClosedError, Error
 
 
 class ErrorInfo(Structure):
@@ -302,11 +302,12 @@ def encoded_path(path: str | os.PathLike) -> bytes:
     """The bytes of a path; what is not UTF-8 stays as it is, and is refused by the library.
 
     Raises:
-        ArgumentError: for a path with a zero in it.
+        ArgumentError: for what is no path, or one with a zero in it.
     """
-    from .errors import ArgumentError
-
-    encoded = os.fsencode(path)
+    try:
+        encoded = os.fsencode(path)
+    except TypeError:
+        raise ArgumentError(f"{path!r:.80} is no path") from None
     if b"\0" in encoded:
         raise ArgumentError(f"a path with a zero in it: {path!r}")
     return encoded
@@ -366,15 +367,6 @@ class Handle:
         self._users.pop()
         if self._is_closed:
             self._free_if_unused()
-
-    @property
-    def pointer(self) -> int | None:
-        return None if self._is_closed else self._pointer
-
-    def get(self) -> int | None:
-        if self._is_closed:
-            raise ClosedError(f"the {self._what} is closed")
-        return self._pointer
 
     def close(self) -> None:
         self._is_closed = True

@@ -93,7 +93,7 @@ def integer(name: str, value: Any, least: int = -(1 << 63), limit: int = 1 << 63
     """
     try:
         number = value.__index__()
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise ArgumentError(f"{name} is {value!r}, not a whole number") from None
     if not least <= number < limit:
         raise ArgumentError(f"{name} is {number}: it has to be from {least} to {limit - 1}")

@@ -205,7 +205,7 @@ class Schema:
             ArgumentError: for members of other types than they are declared with, and values that JSON does not have.
                 What else a schema must be, the library says when a shard is written.
         """
-        parts = {
+        parts: dict[str, Any] = {
             "axes": [_members(Axis, axis, exchangeable=_answer) for axis in self.axes],
             "columns": [_members(Column, column, dims=_dims_of(column)) for column in self.columns],
             "teachers": [

@@ -112,7 +112,7 @@ class ViewMaker:
                 image = file.read(place.byte_count)
         except FileError:
             raise
-        except OSError as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise FileError(f"{path}: cannot read an image: {error}", path=path, position=place.position) from error
         if place.sha256 is not None and hashlib.sha256(image).digest() != place.sha256:
             raise ChecksumError(f"{path}: another image at {place.position}", path=path, position=place.position)
@@ -138,7 +138,7 @@ def _decoded(image: Any):
     if not isinstance(image, (bytes, bytearray, memoryview)):
         raise ArgumentError(f"an image is {image!r:.80}, not bytes")
     try:
-        picture = Image.open(io.BytesIO(image))
+        picture: Image.Image = Image.open(io.BytesIO(image))
         if picture.mode != "RGB":
             # As the teachers' images were opened: a transparent one keeps its colours.
             picture = picture.convert("RGBA").convert("RGB")
