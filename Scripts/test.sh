@@ -20,7 +20,7 @@ build_release() { swift build -c release --build-tests; }
 tests() { swift test --skip-build "$@" | awk '!/^◇ / && (!/^✔ / || /Test run with/)'; }
 tests_debug() { tests; }
 tests_release() { tests -c release; }
-python_style() { "$python" -m ruff check Python && "$python" -m ruff format --check Python; }
+python_style() (cd Python && "$python" -m ruff check . && "$python" -m ruff format --check . && "$python" -m mypy)
 spec_check() { "$python" Spec/check.py; }
 
 step "packages" Scripts/install.sh
@@ -31,7 +31,7 @@ step "warnings in C" c_warnings
 DRSHARD_CLIP_VOCABULARY=$(Scripts/fetch_vocabulary.sh)
 export DRSHARD_CLIP_VOCABULARY
 python=$(Scripts/venv.sh)
-step "ruff" python_style
+step "ruff and mypy" python_style
 step "build, debug" build_debug
 step "tests, debug" tests_debug
 step "specification and vectors" spec_check

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 name=${1:-python}
 case $name in
-python) wanted="zstandard lz4 google-crc32c numpy ml_dtypes pytest pytest-xdist pyarrow pandas ruff==0.17.6 auditwheel" ;;
+python) wanted="zstandard lz4 google-crc32c numpy ml_dtypes pytest pytest-xdist pyarrow pandas ruff==0.17.6 mypy==2.4.1 auditwheel" ;;
 trainers) wanted="torch==2.12.1 torchvision==0.27.1 open_clip_torch==3.3.0 torchdata webdataset==1.0.2 numpy ml_dtypes
     safetensors pillow pyarrow pandas pytest pytest-xdist" ;;
 *) echo "there is no environment $name" >&2 && exit 2 ;;

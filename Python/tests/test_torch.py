@@ -78,6 +78,16 @@ def test_workers_make_the_same_batches_in_the_same_order(shards, workers, contex
     assert [batch["epoch"] for batch in second] == [1] * 6 and [batch["step"] for batch in second] == list(range(6))
 
 
+def test_a_plain_loader_stands_in_a_dataloader_too(shards):
+    options = {"batch_size": 32, "embedding_dtype": "f32"}
+    expected = list(drshard.Loader(shards, **options))
+    made = list(DataLoader(drshard.Loader(shards, **options), batch_size=None, num_workers=2))
+    assert [batch["step"] for batch in made] == list(range(6))
+    for a, b in zip(made, expected):
+        assert torch.equal(a["image_emb"], torch.from_numpy(b["image_emb"]))
+        assert torch.equal(a["text"], torch.from_numpy(b["text"]))
+
+
 def test_a_run_with_workers_goes_on_at_the_state_behind_a_batch(shards):
     loader = drshard.torch.PairedLoader(shards, batch_size=16)
     whole = list(loader)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .errors import ArgumentError, CorruptError, UnsupportedError
 
@@ -135,6 +135,7 @@ def decode(record: bytes) -> tuple[Item, ...]:
         kind = record[at]
         if kind & ~_NULL not in KIND_NAMES:
             raise UnsupportedError(f"augmentation record: item of kind {kind & ~_NULL} at byte {at}")
+        item: Item
         if kind & _NULL:
             item, at = Null(KIND_NAMES[kind & ~_NULL]), at + 1
         else:
@@ -146,6 +147,7 @@ def decode(record: bytes) -> tuple[Item, ...]:
 def _decode_item(kind: int, record: bytes, at: int) -> tuple[Item, int]:
     """The item whose operands begin at `at`, and where they end."""
     if kind in _NUMBERS:
+        item: Any
         item, layout = _NUMBERS[kind]
         return item(*_unpack(layout, kind, record, at)), at + layout.size
     if kind == RandAugment.KIND:
@@ -158,10 +160,11 @@ def _decode_item(kind: int, record: bytes, at: int) -> tuple[Item, int]:
     if kind == ColorJitter.KIND:
         numbers = _unpack(_COLOR_JITTER, kind, record, at)
         return ColorJitter(numbers[:4], numbers[4:]), at + _COLOR_JITTER.size
-    item, layout = (Mixup, _MIXUP) if kind == Mixup.KIND else (Cutmix, _CUTMIX)
-    *numbers, byte_count = _unpack(layout, kind, record, at)
+    mixed: Any
+    mixed, layout = (Mixup, _MIXUP) if kind == Mixup.KIND else (Cutmix, _CUTMIX)
+    *mixing, byte_count = _unpack(layout, kind, record, at)
     at += layout.size
-    return item(*numbers, _take(kind, record, at, byte_count)), at + byte_count
+    return mixed(*mixing, _take(kind, record, at, byte_count)), at + byte_count
 
 
 def _decode_operations(record: bytes, at: int) -> tuple[RandAugment, int]:

@@ -76,7 +76,7 @@ def from_published(entry: Any, operation_count: int) -> list[Item]:
 
 
 def _item(part: dict, place: str, operation_count: int) -> Item:
-    name = next(iter(part), None)
+    name = next(iter(part), "")
     if len(part) != 1 or name not in KIND_NAMES.values():
         raise ArgumentError(f"augmentation{place}: expected a dict of one key, one of {', '.join(KIND_NAMES.values())}")
     place, value = f"{place}.{name}", part[name]
@@ -92,7 +92,7 @@ def _item(part: dict, place: str, operation_count: int) -> Item:
         return Resize(_integer(value, place))
     if name in ("color_jitter", "mixup", "cutmix"):
         return _named(name, value, place)
-    kind = {"crop": Crop, "erase": Erase, "random_crop": RandomCrop}[name]
+    kind: Any = {"crop": Crop, "erase": Erase, "random_crop": RandomCrop}[name]
     return kind(*_integers(value, place, len(kind.__slots__)))
 
 
@@ -102,10 +102,9 @@ def _named(name: str, value: Any, place: str) -> Item:
         raise _wrong(place, "a dict", value)
     if name == "color_jitter":
         factors = _list(value.get("factors"), f"{place}.factors", 4)
-        return ColorJitter(
-            tuple(_integers(value.get("order"), f"{place}.order", 4)),
-            tuple(_number(factor, f"{place}.factors") for factor in factors),
-        )
+        first, second, third, fourth = _integers(value.get("order"), f"{place}.order", 4)
+        brightness, contrast, saturation, hue = (_number(factor, f"{place}.factors") for factor in factors)
+        return ColorJitter((first, second, third, fourth), (brightness, contrast, saturation, hue))
     lambda_ = _number(value.get("lambda"), f"{place}.lambda")
     try:
         partner = bytes.fromhex(value["partner"])
@@ -113,7 +112,8 @@ def _named(name: str, value: Any, place: str) -> Item:
         raise _wrong(f"{place}.partner", "an id in hexadecimal digits", value.get("partner")) from None
     if name == "mixup":
         return Mixup(lambda_, partner)
-    return Cutmix(lambda_, *_integers(value.get("box"), f"{place}.box", 4), partner)
+    x1, y1, x2, y2 = _integers(value.get("box"), f"{place}.box", 4)
+    return Cutmix(lambda_, x1, y1, x2, y2, partner)
 
 
 def _rand_augment(value: Any, place: str, operation_count: int) -> RandAugment:

@@ -112,7 +112,7 @@ class BatchMaker:
 
     def block(self, info: BatchInfo) -> Any:
         """The memory of a batch as a buffer; with its last user the batch is freed."""
-        kind = self._blocks.get(info.byte_count)
+        kind: Any = self._blocks.get(info.byte_count)
         if kind is None:
             kind = type("Block", (ctypes.c_ubyte * info.byte_count,), {})
             self._blocks[info.byte_count] = kind

@@ -83,7 +83,8 @@ def _size(size: int | tuple[int, int]) -> tuple[int, int]:
 
 def _fill(fill: float | Sequence[float] | None) -> tuple[float, float, float]:
     try:
-        colour = (0, 0, 0) if fill is None else (fill,) * 3 if not hasattr(fill, "__len__") else tuple(fill)
+        given: Any = 0 if fill is None else fill
+        colour = tuple(given) if hasattr(given, "__len__") else (given,) * 3
         if len(colour) != 3 or not all(math.isfinite(part) for part in colour):
             raise ValueError
     except (TypeError, ValueError):
@@ -112,14 +113,14 @@ def _bring_to_size(
             image = backend.resize(image, _shorter_side(backend.size(image), item.size), interpolation)
         elif isinstance(item, RandomCrop):
             image = _crop(backend, image, (item.top, item.left, *size))
-        else:
+        elif isinstance(item, Crop):
             image = _crop(backend, image, (item.top, item.left, item.height, item.width))
             image = backend.resize(image, size, interpolation)
     if not items:
         return backend.resize(image, size, interpolation)
     if isinstance(items[-1], Resize):
-        corner = [_middle(have, want) for have, want in zip(backend.size(image), size, strict=True)]
-        image = _crop(backend, image, (*corner, *size))
+        top, left = (_middle(have, want) for have, want in zip(backend.size(image), size, strict=True))
+        image = _crop(backend, image, (top, left, *size))
     return image
 
 
@@ -167,6 +168,7 @@ def _apply(backend: ModuleType, image: Any, item: Item, fill: tuple[float, ...],
         if not 0 <= item.lambda_ <= 1:
             raise ArgumentError(f"mixup of {item.lambda_}, 0 to 1 is possible")
         return backend.mix(image, partner, item.lambda_)
+    assert isinstance(item, Cutmix), item
     _check_box("cutmix", item, item.x1, item.y1, item.x2 - item.x1, item.y2 - item.y1)
     return backend.paste(image, partner, item.x1, item.y1, item.x2 - item.x1, item.y2 - item.y1)
 

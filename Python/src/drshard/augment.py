@@ -55,6 +55,7 @@ class Augmentation:
 
     __slots__ = ("_record", "items")
 
+    _record: bytes
     items: tuple[Item, ...]
     """All items, in the order of the record."""
 

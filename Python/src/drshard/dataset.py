@@ -233,11 +233,11 @@ class DataSet(Sequence):
             cells = self._read_cells(column, numbers, picked, element)
             dims = column.dims or ()
             return cells.reshape((len(rows), *dims) if is_single else (len(rows), len(chosen), *dims))
-        cells = self._read_values(column, numbers, picked).decoded(column)
+        found = self._read_values(column, numbers, picked).decoded(column)
         if is_single:
-            return cells
+            return found
         width = len(chosen)
-        return [cells[i * width : (i + 1) * width] for i in range(len(rows))]
+        return [found[i * width : (i + 1) * width] for i in range(len(rows))]
 
     def _read_cells(self, column: Column, rows: np.ndarray, variants: np.ndarray, element: str | None) -> np.ndarray:
         is_float = column.element in _types.FLOATS
@@ -305,7 +305,7 @@ class _Values:
             library.drs_values_get(held, byref(start), byref(offsets), byref(states))
             self.offsets = _copied(offsets, np.int64, count + 1)
             self.states = _copied(states, np.uint8, count)
-            self.bytes = ctypes.string_at(start.value, int(self.offsets[-1])) if self.offsets[-1] else b""
+            self.bytes = ctypes.string_at(start.value or 0, int(self.offsets[-1])) if self.offsets[-1] else b""
         handle.close()
 
     def decoded(self, column: Column) -> list[Any]:
@@ -318,5 +318,5 @@ class _Values:
 
 
 def _copied(pointer: c_void_p, kind, count: int) -> np.ndarray:
-    data = ctypes.string_at(pointer.value, count * np.dtype(kind).itemsize) if count else b""
+    data = ctypes.string_at(pointer.value or 0, count * np.dtype(kind).itemsize) if count else b""
     return np.frombuffer(data, kind)

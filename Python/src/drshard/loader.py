@@ -55,7 +55,7 @@ class Loader:
     | ``epoch``, ``step`` | int |
 
     A forked child may go on with it, and it can be pickled for a spawned one. `drshard.torch.PairedLoader` is the same with
-    tensors, and may stand in a `torch.utils.data.DataLoader`. Many threads may use one loader; each `epoch` belongs to one.
+    tensors. Both may stand in a `torch.utils.data.DataLoader`, once `drshard.torch` is imported. Many threads may use one loader; each `epoch` belongs to one.
 
     Args:
         data: a path, a `DataSet`, or a list of these, whose rows are mixed.
@@ -126,7 +126,8 @@ class Loader:
         for name in self._options:
             if name not in known:
                 raise TypeError(f"{type(self).__name__} has no option {name!r}; there are {', '.join(known)}")
-        return _options.LoaderChoices(**self._options)
+        options: dict[str, Any] = self._options
+        return _options.LoaderChoices(**options)
 
     _batch_maker: type[BatchMaker] | None = None
 

@@ -83,7 +83,7 @@ class NativeTokenizer:
             if count.value > len(ids):
                 ids = (c_uint16 * count.value)()
                 call(library.drs_tokenizer_encode, pointer, encoded, len(encoded), ids, len(ids), byref(count))
-        return np.frombuffer(ids, np.uint16, count.value).copy()
+        return np.frombuffer(memoryview(ids), np.uint16, count.value).copy()
 
 
 def _unpacked(path: str | os.PathLike) -> bytes:

@@ -16,6 +16,10 @@ from ._native import BatchInfo
 from .errors import ArgumentError
 from .loader import Loader, signature
 
+# A plain loader may stand in a DataLoader too, which makes tensors of its arrays; of bfloat16 it cannot: choose another
+# `embedding_dtype` there.
+IterableDataset.register(Loader)
+
 __all__ = ["PairedLoader", "TorchBatchMaker", "world"]
 
 _DTYPES = {
