@@ -24,9 +24,10 @@ from typing import Any
 import drshard
 import open_clip
 import torch
+from drshard.views import decoded
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from pictures import classes_in, features_of, pictures
-from student import MODEL_HELP, create_model, decoded, model_name
+from student import MODEL_HELP, create_model, model_name
 
 TEMPLATES = ["a photo of a {}.", "an image of a {}.", "a picture of the {}."]
 RANKS = (1, 5, 10)

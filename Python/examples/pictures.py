@@ -11,7 +11,7 @@ from typing import Any
 
 import drshard
 import torch
-from student import located
+from drshard.views import located
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 

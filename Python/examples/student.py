@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import drshard.augment
-import numpy
+import drshard
 import open_clip
 import torch
-from PIL import Image
+from drshard.views import ViewMaker
 from torch.nn import functional
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -93,31 +91,6 @@ class Look:
         return (pixels.float() / 255 - mean) / deviation
 
 
-def decoded(data: Any) -> Image.Image:
-    """An encoded image in RGB. Orientation tags are not followed: crops were drawn without them."""
-    image = Image.open(io.BytesIO(data))
-    if image.mode != "RGB":
-        # By way of RGBA, as the embeddings were made: transparent pixels keep the colour that they have.
-        image = image.convert("RGBA").convert("RGB")
-    image.load()
-    return image
-
-
-def located(place: drshard.Locator, folder: Path | None) -> bytes:
-    """The bytes of an image that the shards do not hold, but say where it lies: in a file of the folder."""
-    if folder is None:
-        raise ValueError(f"the shards say where images lie and do not hold them: where is {place.container}?")
-    path = (folder / place.container).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise ValueError(f"an image lies in {place.container}, which is not in {folder}")
-    with open(path, "rb") as file:
-        file.seek(place.position)
-        data = file.read(place.byte_count)
-    if len(data) != place.byte_count:
-        raise ValueError(f"{path} ends before an image at {place.position}: is it the file that was converted?")
-    return data
-
-
 class ImageMaker:
     """Decodes images and replays their augmentations on threads of its own; Pillow computes without Python's lock.
 
@@ -125,8 +98,7 @@ class ImageMaker:
     """
 
     def __init__(self, size: int, threads: int = 2, folder: str | Path | None = None) -> None:
-        self.size = size
-        self.folder = Path(folder) if folder else None
+        self.view = ViewMaker(size, None, None, image_folder=folder)
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="images") if threads > 0 else None
 
     def __call__(self, batch: Mapping[str, Any]) -> torch.Tensor:
@@ -137,24 +109,13 @@ class ImageMaker:
         augmentations: Sequence[Any] = batch.get("augmentation") or [None] * len(images)
         each = self.pool.map if self.pool else map
         made = list(each(self._one, images, augmentations, batch["row"]))
-        return torch.from_numpy(numpy.stack(made)).permute(0, 3, 1, 2).contiguous()
+        return torch.stack(made)
 
-    def _one(self, data: Any, augmentation: Any, row: Any) -> numpy.ndarray:
-        if data is None:
-            raise ValueError(f"row {int(row)} has no image")
-        if isinstance(data, drshard.Locator):
-            data = located(data, self.folder)
+    def _one(self, image: Any, augmentation: Any, row: Any) -> torch.Tensor:
         try:
-            image = decoded(data)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(f"the image of row {int(row)} cannot be decoded: {error}") from error
-        return numpy.asarray(self.augmented(image, augmentation))
-
-    def augmented(self, image: Image.Image, augmentation: Any) -> Image.Image:
-        """What the teachers saw, in the student's size. Without an augmentation that is the whole image."""
-        if augmentation is None:
-            return image.resize((self.size, self.size), Image.Resampling.BICUBIC)
-        return drshard.augment.replay(image, augmentation, self.size)
+            return self.view(image, augmentation)
+        except drshard.Error as error:
+            raise ValueError(f"row {int(row)}: {error}") from error
 
     def close(self) -> None:
         if self.pool:

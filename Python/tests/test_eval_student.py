@@ -15,8 +15,8 @@ torch, open_clip, Image = need("torch", "open_clip", "PIL.Image")
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 import eval_student  # noqa: E402
+from drshard.views import decoded  # noqa: E402
 from pictures import Picture, pictures  # noqa: E402
-from student import decoded  # noqa: E402
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "sea green": (0, 180, 180)}
 

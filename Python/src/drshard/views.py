@@ -81,8 +81,8 @@ class ViewMaker:
         from PIL import Image
 
         if isinstance(image, Locator):
-            image = self._located(image)
-        view = replay(_decoded(image), augmentation if augmentation is not None else Augmentation(items=()), self.size)
+            image = located(image, self.image_folder)
+        view = replay(decoded(image), augmentation if augmentation is not None else Augmentation(items=()), self.size)
         if view.size != (self._width, self._height):
             view = view.resize((self._width, self._height), Image.Resampling.BICUBIC)
         pixels = torch.from_numpy(np.array(view)).permute(2, 0, 1).contiguous()
@@ -90,33 +90,6 @@ class ViewMaker:
             return pixels
         mean, std = torch.tensor(self.mean).view(3, 1, 1), torch.tensor(self.std).view(3, 1, 1)
         return pixels.float().div_(255).sub_(mean).div_(std)
-
-    def _located(self, place: Locator) -> bytes:
-        """The bytes of an image that lies in a file of the folder."""
-        if self.image_folder is None:
-            raise ArgumentError(
-                f"the data set says where images lie, and does not hold them: name the folder of {place.container!r} by "
-                "`image_folder`"
-            )
-        container = PurePosixPath(place.container)
-        # Names come from the data: none may lead to other files of this machine.
-        if container.is_absolute() or ".." in container.parts or "\0" in place.container:
-            raise FileError(f"an image lies in {place.container!r}, which is not in {self.image_folder!r}")
-        path = os.path.join(os.fsdecode(self.image_folder), place.container)
-        try:
-            with open(path, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if place.position + place.byte_count > size:
-                    raise FileError(f"{path} ends at {size}, before an image at {place.position}", path=path)
-                file.seek(place.position)
-                image = file.read(place.byte_count)
-        except FileError:
-            raise
-        except (OSError, ValueError, OverflowError) as error:
-            raise FileError(f"{path}: cannot read an image: {error}", path=path, position=place.position) from error
-        if place.sha256 is not None and hashlib.sha256(image).digest() != place.sha256:
-            raise ChecksumError(f"{path}: another image at {place.position}", path=path, position=place.position)
-        return image
 
 
 def _channels(name: str, given: Iterable[float]) -> tuple[float, ...]:
@@ -129,8 +102,12 @@ def _channels(name: str, given: Iterable[float]) -> tuple[float, ...]:
     return numbers
 
 
-def _decoded(image: Any):
-    """An encoded image as PIL's, in RGB."""
+def decoded(image: Any):
+    """An encoded image as PIL's, in RGB. Orientation tags are not followed: crops were drawn without them.
+
+    Raises:
+        ArgumentError: for one that is missing or cannot be decoded.
+    """
     from PIL import Image
 
     if image is None:
@@ -147,3 +124,37 @@ def _decoded(image: Any):
         # PIL's decoders raise whatever occurs to them.
         raise ArgumentError(f"an image that cannot be decoded: {error}") from error
     return picture
+
+
+def located(place: Locator, image_folder: str | os.PathLike | None) -> bytes:
+    """The bytes of an image that lies in a file of a folder.
+
+    Raises:
+        ArgumentError: without a folder.
+        FileError: if it cannot be read, or lies outside of the folder.
+        ChecksumError: if it is not the image that was there when the data set was made.
+    """
+    if image_folder is None:
+        raise ArgumentError(
+            f"the data set says where images lie, and does not hold them: name the folder of {place.container!r} by "
+            "`image_folder`"
+        )
+    container = PurePosixPath(place.container)
+    # Names come from the data: none may lead to other files of this machine.
+    if container.is_absolute() or ".." in container.parts or "\0" in place.container:
+        raise FileError(f"an image lies in {place.container!r}, which is not in {image_folder!r}")
+    path = os.path.join(os.fsdecode(image_folder), place.container)
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if place.position + place.byte_count > size:
+                raise FileError(f"{path} ends at {size}, before an image at {place.position}", path=path)
+            file.seek(place.position)
+            image = file.read(place.byte_count)
+    except FileError:
+        raise
+    except (OSError, ValueError, OverflowError) as error:
+        raise FileError(f"{path}: cannot read an image: {error}", path=path, position=place.position) from error
+    if place.sha256 is not None and hashlib.sha256(image).digest() != place.sha256:
+        raise ChecksumError(f"{path}: another image at {place.position}", path=path, position=place.position)
+    return image
