@@ -3,8 +3,9 @@
 
     python3 Benchmarks/python_overhead.py SHARDS [--batch-size 256] [--batches 400] [--torch]
 
-A batch is asked for when it is there already (the caller waits a millisecond before), once by the library's function
-alone, called through ctypes and freed, and once by the package, in turns; medians. With PYTHONPATH=Python/src and
+A batch is asked for when it is there already: behind a millisecond in which the caller works, or sleeps, so that its
+processor has forgotten everything. Once the library's function alone takes it, called through ctypes, and frees it, once
+the package, in turns; medians. With PYTHONPATH=Python/src and
 DRSHARD_LIBRARY naming the library, or with the package installed.
 """
 
@@ -39,40 +40,52 @@ sys.stdin.read()
 class Batches:
     """Batches of epoch after epoch, by whatever takes one."""
 
-    def __init__(self, loader: Any, take: Callable[[Any], Any]) -> None:
-        self.loader, self.take = loader, take
+    def __init__(self, loader: Any, take: Callable[[Any], float | None], sleeps: bool) -> None:
+        self.loader, self.take, self.sleeps = loader, take, sleeps
         self.epochs = count()
         self.epoch = loader.epoch(next(self.epochs))
 
     def next(self) -> float:
         """Seconds of one batch that was there."""
-        time.sleep(0.001)
+        if self.sleeps:
+            time.sleep(0.001)
+        end = time.perf_counter() + (0 if self.sleeps else 0.001)
+        while time.perf_counter() < end:
+            pass
         while True:
-            start = time.perf_counter()
-            batch = self.take(self.epoch)
-            seconds = time.perf_counter() - start
-            if batch is not None:
+            seconds = self.take(self.epoch)
+            if seconds is not None:
                 return seconds
             self.epoch = self.loader.epoch(next(self.epochs))
             self.take(self.epoch)
 
 
-def by_library(epoch: Any) -> Any:
+def by_library(epoch: Any) -> float | None:
     from drshard._native import library
 
-    if library.drs_epoch_next(epoch._handle.pointer, -1, *epoch._place) != 0:
+    with epoch._handle as handle:
+        start = time.perf_counter()
+        if library.drs_epoch_next(handle, -1, *epoch._place) != 0:
+            return None
+        library.drs_batch_free(epoch._info.batch)
+        seconds = time.perf_counter() - start
+    epoch._info.batch = None
+    return seconds
+
+
+def by_package(epoch: Any) -> float | None:
+    start = time.perf_counter()
+    batch = next(epoch, None)
+    if batch is None:
         return None
-    library.drs_batch_free(epoch._info.batch)
-    return True
+    # It goes back to the loader, as the other one does.
+    del batch
+    return time.perf_counter() - start
 
 
-def by_package(epoch: Any) -> Any:
-    return next(epoch, None)
-
-
-def overhead(shards: str, batch_size: int, batches: int, kind: type) -> dict[str, float]:
+def overhead(shards: str, batch_size: int, batches: int, kind: type, sleeps: bool) -> dict[str, float]:
     own = {"rank": 0, "world_size": 1}
-    takers = [Batches(kind(shards, batch_size=batch_size, **own), take) for take in (by_library, by_package)]
+    takers = [Batches(kind(shards, batch_size=batch_size, **own), take, sleeps) for take in (by_library, by_package)]
     times = [[taker.next() for taker in takers] for _ in range(batches)]
     alone, package = (statistics.median(column) * 1e6 for column in zip(*times))
     return {"library_us": alone, "package_us": package, "overhead_us": package - alone}
@@ -99,11 +112,15 @@ def main() -> None:
     import drshard
 
     sizes = arguments.shards, arguments.batch_size, arguments.batches
-    found: dict[str, Any] = {"numpy": overhead(*sizes, drshard.Loader)}
+    kinds: dict[str, type] = {"numpy": drshard.Loader}
     if arguments.torch:
         import drshard.torch
 
-        found["torch"] = overhead(*sizes, drshard.torch.PairedLoader)
+        kinds["torch"] = drshard.torch.PairedLoader
+    found: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        found[f"{name}, behind work"] = overhead(*sizes, kind, False)
+        found[f"{name}, behind a sleep"] = overhead(*sizes, kind, True)
     imports = [float(subprocess.check_output([sys.executable, "-c", IMPORT])) for _ in range(9)]
     found["import_ms"] = statistics.median(imports) * 1e3
     found["eight_loaders_own_mb"] = max(memory(arguments.shards)) / 1e6

@@ -38,9 +38,13 @@ void drs_delete_capsule(void *capsule) {
         {"drs_dataset", (void (*)(void *))drs_dataset_free}, {"drs_writer", (void (*)(void *))drs_writer_free},
         {"drs_tokenizer", (void (*)(void *))drs_tokenizer_free}, {"dltensor", delete_tensor},
     };
-    /* The interpreter's own, found in the process: the library links no Python. */
-    const char *(*get_name)(void *) = (const char *(*)(void *))dlsym(RTLD_DEFAULT, "PyCapsule_GetName");
-    void *(*get_pointer)(void *, const char *) = (void *(*)(void *, const char *))dlsym(RTLD_DEFAULT, "PyCapsule_GetPointer");
+    /* The interpreter's own, found in the process once: the library links no Python. The interpreter's lock is held. */
+    static const char *(*get_name)(void *);
+    static void *(*get_pointer)(void *, const char *);
+    if (get_pointer == NULL) {
+        get_name = (const char *(*)(void *))dlsym(RTLD_DEFAULT, "PyCapsule_GetName");
+        get_pointer = (void *(*)(void *, const char *))dlsym(RTLD_DEFAULT, "PyCapsule_GetPointer");
+    }
     if (get_name == NULL || get_pointer == NULL) return;
     const char *name = get_name(capsule);
     if (name == NULL) return;

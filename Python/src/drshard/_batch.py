@@ -117,8 +117,8 @@ class BatchMaker:
             kind = type("Block", (ctypes.c_ubyte * info.byte_count,), {})
             self._blocks[info.byte_count] = kind
         block = kind.from_address(info.data)
-        block.handle = info.batch
-        block.capsule = capsule(info.batch, b"drs_batch")
+        block.handle = batch = info.batch
+        block.capsule = capsule(batch, b"drs_batch")
         # From here on it belongs to the block.
         info.batch = None
         return block

@@ -19,6 +19,7 @@ from .errors import END, NOT_YET, ArgumentError, ClosedError
 
 # How long a call of the library's waits at most: a signal such as Ctrl-C is looked at between two calls.
 _PATIENCE = 50_000_000
+_next = library.drs_epoch_next
 
 
 class Position(NamedTuple):
@@ -317,14 +318,15 @@ class Batches:
                 self._turn.append(None)
 
     def _next(self, handle: int | None) -> dict[str, Any]:
-        # An interrupt may have come between the library's answer and its use.
-        self._drop()
-        while True:
-            code = library.drs_epoch_next(handle, _PATIENCE, *self._place)
-            if code == 0:
-                return self._make(self._info)
-            if code != NOT_YET:
-                break
+        if self._info.batch is not None:
+            # An interrupt came between the library's answer and its use: nobody got it.
+            library.drs_batch_free(self._info.batch)
+            self._info.batch = None
+        code = NOT_YET
+        while code == NOT_YET:
+            code = _next(handle, _PATIENCE, *self._place)
+        if code == 0:
+            return self._make(self._info)
         if code != END:
             error = error_of(self._error)
             self._error.value = None
@@ -332,12 +334,6 @@ class Batches:
         if self._handle.is_closed:
             raise ClosedError("the epoch is closed")
         raise StopIteration
-
-    def _drop(self) -> None:
-        """Frees a batch that nobody got."""
-        batch, self._info.batch = self._info.batch, None
-        if batch is not None:
-            library.drs_batch_free(batch)
 
     def cancel(self) -> None:
         """Ends the epoch: who waits for a batch gets no more. Does nothing to one that is closed."""
