@@ -13,7 +13,7 @@ step() {
 }
 
 lint() { swift format lint --strict --recursive --parallel Package.swift Sources Tests Examples; }
-c_warnings() { clang -std=c11 -Wall -Wextra -Werror -fsyntax-only -ISources/CDRKernels/include Sources/CDRKernels/*.c; }
+c_warnings() { clang -std=c11 -Wall -Wextra -Werror -fsyntax-only -ISources/CDRKernels/include -ISources/CDRShard/include Sources/CDRKernels/*.c Sources/CDRShard/*.c; }
 build_debug() { swift build --build-tests --explicit-target-dependency-import-check error; }
 build_release() { swift build -c release --build-tests; }
 # Of the tests only failures and the sum are shown.
