@@ -39,4 +39,4 @@ cp "$wheel" .build/wheels/
 "$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$wheel"
 cd Python
 DRSHARD_CLI=$drshard "$python" -m pytest -q -n 2 tests/test_augment.py tests/test_dataset.py tests/test_writer.py \
-    tests/test_loader.py tests/test_processes.py tests/test_schema.py tests/test_readme.py
+    tests/test_loader*.py tests/test_processes.py tests/test_schema.py tests/test_readme.py

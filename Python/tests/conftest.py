@@ -117,3 +117,20 @@ def cli():
         return done.stdout
 
     return run
+
+
+def bits(array: np.ndarray) -> np.ndarray:
+    return array.view(np.uint16)
+
+
+def same(a: dict, b: dict) -> bool:
+    """Whether two batches hold the same."""
+    assert a.keys() == b.keys()
+    return all(
+        np.array_equal(np.ascontiguousarray(a[key]).view(np.uint8), np.ascontiguousarray(b[key]).view(np.uint8))
+        if isinstance(a[key], np.ndarray)
+        else list(a[key]) == list(b[key])
+        if isinstance(a[key], drshard._batch.Values)
+        else a[key] == b[key]
+        for key in a
+    )
