@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import pickle
 import threading
@@ -282,3 +283,11 @@ def test_rows_that_are_no_numbers_are_refused(shards):
             ds.take(numbers, ["size"])
     assert ds.take(np.ma.array([1, 2]), ["size"])["size"].shape == (2, 2)
     assert ds.take(np.array([5], ">i8"), ["size"])["size"].tolist() == ds.take([5], ["size"])["size"].tolist()
+
+
+def test_the_package_and_its_library_have_one_version():
+    try:
+        installed = importlib.metadata.version("drshard")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("the package is not installed")
+    assert installed == drshard.__version__

@@ -38,8 +38,7 @@ final class DataSetObject: Sendable {
     _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-    answer(error) { () throws(ShardError) in
-        let place = try place(json)
+    answer(json, error) { () throws(ShardError) in
         let dataSet = try Handle.object(dataset, DataSetObject.self).dataSet
         let shards = dataSet.shards.map {
             JSONText.object([
@@ -54,12 +53,11 @@ final class DataSetObject: Sendable {
                 ),
             ])
         }
-        place.pointee = copy(
-            JSONText.object([
-                ("rows", String(dataSet.rowCount)),
-                ("rowSetDigest", JSONText.string(dataSet.rowSetDigest.description)),
-                ("shards", JSONText.array(shards)), ("schema", SchemaJSON.text(dataSet.schema)),
-            ]))
+        return JSONText.object([
+            ("rows", String(dataSet.rowCount)),
+            ("rowSetDigest", JSONText.string(dataSet.rowSetDigest.description)),
+            ("shards", JSONText.array(shards)), ("schema", SchemaJSON.text(dataSet.schema)),
+        ])
     }
 }
 

@@ -62,10 +62,9 @@ internal import DRText
     _ loader: OpaquePointer?, _ epoch: Int64, _ step: Int64,
     _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-    answer(error) { () throws(ShardError) in
-        let place = try place(json)
+    answer(json, error) { () throws(ShardError) in
         let loader = try Handle.object(loader, LoaderObject.self).loader
-        place.pointee = copy(LoaderStateJSON.text(loader.state(epoch: Int(epoch), step: Int(step))))
+        return LoaderStateJSON.text(loader.state(epoch: Int(epoch), step: Int(step)))
     }
 }
 
@@ -87,12 +86,11 @@ internal import DRText
     _ loader: OpaquePointer?, _ set: Int, _ text: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-    answer(error) { () throws(ShardError) in
-        let place = try place(text)
+    answer(text, error) { () throws(ShardError) in
         let loader = try Handle.object(loader, LoaderObject.self).loader
         guard loader.dataSets.indices.contains(set) else { throw .invalidArgument("there is no set \(set)") }
         let digest = loader.dataSets[set].rowSetDigest
-        place.pointee = loader.quarantines.first { $0.rowSetDigest == digest }.map { copy($0.text) }
+        return loader.quarantines.first { $0.rowSetDigest == digest }?.text
     }
 }
 
@@ -100,11 +98,9 @@ internal import DRText
     _ loader: OpaquePointer?, _ epoch: Int64, _ step: Int64,
     _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-    answer(error) { () throws(ShardError) in
-        let place = try place(json)
+    answer(json, error) { () throws(ShardError) in
         let loader = try Handle.object(loader, LoaderObject.self).loader
-        let samples = try loader.explain(epoch: Int(epoch), step: Int(step))
-        place.pointee = copy(JSONText.array(samples.map(ExplanationJSON.text)))
+        return JSONText.array(try loader.explain(epoch: Int(epoch), step: Int(step)).map(ExplanationJSON.text))
     }
 }
 

@@ -16,7 +16,7 @@ struct DRShardCommand: ParsableCommand {
             Exit codes: 0 all is well, 1 damaged data, 2 wrong usage, 3 a file cannot be read or written, \
             4 the data needs a newer drshard.
             """,
-        version: "0.1.0",
+        version: LibraryVersion.text,
         groupedSubcommands: [
             CommandGroup(
                 name: "Make and convert",
